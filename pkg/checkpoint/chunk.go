@@ -1,0 +1,228 @@
+package checkpoint
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+)
+
+// ChunkState is where a chunk stands.
+type ChunkState string
+
+// The states of a chunk.
+const (
+	ChunkOpen    ChunkState = "open"    // it has an unsettled bulk job
+	ChunkSettled ChunkState = "settled" // each of its rows has its outcome
+)
+
+// Chunk is a row range of one split: the rows that one ingest job carries, and those of the range that were filtered or
+// rejected on the way.
+type Chunk struct {
+	ID         int64
+	Job, Split string
+	Start      string // JSON position of the first row; opaque here
+	FirstRow   int64  // 0-based within the split
+	SourceRows int64  // length of the range
+	Rows       int64  // rows to send; SourceRows = Rows + Filtered + Rejected
+	Bytes      int64  // encoded size, header included
+	Hash       string // of the encoded body; a body made again must have it
+	Filtered   int64
+	Rejected   int64
+	Outcome
+	State ChunkState
+}
+
+// Outcome counts what became of the rows that were sent.
+type Outcome struct {
+	Succeeded, Failed, Unprocessed int64
+	Unaccounted                    int64 // named by no result file: may or may not be in the org
+}
+
+// BulkState is where a bulk job stands; see the package comment.
+type BulkState string
+
+// The states of a bulk job.
+const (
+	BulkCut       BulkState = "cut"
+	BulkCreated   BulkState = "created"
+	BulkUploaded  BulkState = "uploaded"
+	BulkClosing   BulkState = "closing"
+	BulkClosed    BulkState = "closed"
+	BulkSettled   BulkState = "settled"
+	BulkAbandoned BulkState = "abandoned"
+)
+
+// BulkJob is one ingest job that carries a chunk, or a part of it.
+type BulkJob struct {
+	ID           int64
+	Chunk        int64
+	Attempt      int // 1 for a chunk's first job
+	SalesforceID string
+	State        BulkState
+	Rows         int64
+	Selection    Selection // which of the chunk's rows, nil = all
+	Message      string
+}
+
+// Offsets are the lengths of report files up to which their content belongs to what is recorded.
+type Offsets map[string]int64
+
+// Cut records a new chunk, its first bulk job (none when it has no rows to send), how far its split is cut and how long
+// the report files are now, all at once. It returns the ids it gave.
+func (s *Store) Cut(ctx context.Context, c Chunk, next Split, reports Offsets) (Chunk, BulkJob, error) {
+	var b BulkJob
+	err := s.tx(ctx, func(tx *sql.Tx) error {
+		c.State = ChunkOpen
+		if c.Rows == 0 {
+			c.State = ChunkSettled
+		}
+		res, err := tx.Exec(`insert into chunk(job, split, start, first_row, source_rows, rows, bytes, hash, filtered, rejected, state)
+			values (?,?,?,?,?,?,?,?,?,?,?)`,
+			c.Job, c.Split, c.Start, c.FirstRow, c.SourceRows, c.Rows, c.Bytes, c.Hash, c.Filtered, c.Rejected, c.State)
+		if err != nil {
+			return err
+		}
+		if c.ID, err = res.LastInsertId(); err != nil {
+			return err
+		}
+		if c.Rows > 0 {
+			if b, err = addBulkJob(tx, BulkJob{Chunk: c.ID, Attempt: 1, Rows: c.Rows}); err != nil {
+				return err
+			}
+		}
+		err = changeOne(tx.Exec(`update split set next=?, rows=?, blank=? where job=? and id=?`,
+			next.Next, next.Rows, next.Blank, c.Job, c.Split))
+		if err != nil {
+			return err
+		}
+		return setOffsets(tx, reports)
+	})
+	if err != nil {
+		return Chunk{}, BulkJob{}, fmt.Errorf("record chunk at row %d of split %s: %w", c.FirstRow, c.Split, err)
+	}
+	return c, b, nil
+}
+
+// Advance records that a bulk job reached a state. id is the Salesforce job id; "" leaves the recorded one.
+func (s *Store) Advance(ctx context.Context, b BulkJob, state BulkState) error {
+	err := changeOne(s.db.ExecContext(ctx,
+		`update bulk_job set state=?, salesforce_id=case when ?='' then salesforce_id else ? end, message=?, changed=?
+		where id=? and state not in ('settled','abandoned')`,
+		state, b.SalesforceID, b.SalesforceID, b.Message, now(), b.ID))
+	if err != nil {
+		return fmt.Errorf("record job %s %s: %w", b.SalesforceID, state, err)
+	}
+	return nil
+}
+
+// Replace abandons a bulk job whose rows surely were not processed and records another one for the same rows.
+func (s *Store) Replace(ctx context.Context, b BulkJob, why string) (BulkJob, error) {
+	next := BulkJob{Chunk: b.Chunk, Attempt: b.Attempt + 1, Rows: b.Rows, Selection: b.Selection}
+	err := s.tx(ctx, func(tx *sql.Tx) error {
+		err := changeOne(tx.Exec(`update bulk_job set state=?, message=?, changed=? where id=? and state not in ('settled','abandoned')`,
+			BulkAbandoned, why, now(), b.ID))
+		if err != nil {
+			return err
+		}
+		next, err = addBulkJob(tx, next)
+		return err
+	})
+	if err != nil {
+		return BulkJob{}, fmt.Errorf("replace job %s: %w", b.SalesforceID, err)
+	}
+	return next, nil
+}
+
+// Settlement is the final word on a bulk job.
+type Settlement struct {
+	BulkJob   BulkJob
+	Processed int64 // as the org counts
+	Failed    int64 // as the org counts
+	Outcome         // of its rows; rows of Remainder are in none of the counts
+	Remainder Selection
+	Reports   Offsets
+}
+
+// Settle records the outcome of a bulk job and how long the report files are. With a remainder the chunk stays open and
+// gets another bulk job, which is returned; without one it is settled.
+func (s *Store) Settle(ctx context.Context, st Settlement) (BulkJob, error) {
+	var next BulkJob
+	err := s.tx(ctx, func(tx *sql.Tx) error {
+		err := changeOne(tx.Exec(`update bulk_job set state=?, processed=?, failed=?, message=?, changed=? where id=? and state='closed'`,
+			BulkSettled, st.Processed, st.Failed, st.BulkJob.Message, now(), st.BulkJob.ID))
+		if err != nil {
+			return err
+		}
+		state := ChunkSettled
+		if len(st.Remainder) > 0 {
+			state = ChunkOpen
+			next, err = addBulkJob(tx, BulkJob{Chunk: st.BulkJob.Chunk, Attempt: st.BulkJob.Attempt + 1,
+				Rows: int64(len(st.Remainder)), Selection: st.Remainder})
+			if err != nil {
+				return err
+			}
+		}
+		err = changeOne(tx.Exec(`update chunk set succeeded=succeeded+?, failed=failed+?, unprocessed=unprocessed+?,
+			unaccounted=unaccounted+?, state=? where id=? and state='open'`,
+			st.Outcome.Succeeded, st.Outcome.Failed, st.Outcome.Unprocessed, st.Outcome.Unaccounted, state, st.BulkJob.Chunk))
+		if err != nil {
+			return err
+		}
+		return setOffsets(tx, st.Reports)
+	})
+	if err != nil {
+		return BulkJob{}, fmt.Errorf("settle job %s: %w", st.BulkJob.SalesforceID, err)
+	}
+	return next, nil
+}
+
+func addBulkJob(tx *sql.Tx, b BulkJob) (BulkJob, error) {
+	b.State = BulkCut
+	res, err := tx.Exec(`insert into bulk_job(chunk, attempt, state, rows, selection, changed) values (?,?,?,?,?,?)`,
+		b.Chunk, b.Attempt, b.State, b.Rows, b.Selection.pack(), now())
+	if err != nil {
+		return BulkJob{}, err
+	}
+	b.ID, err = res.LastInsertId()
+	return b, err
+}
+
+// Unsettled is a chunk with the bulk job that carries it now.
+type Unsettled struct {
+	Chunk   Chunk
+	BulkJob BulkJob
+}
+
+// Unsettled returns the chunks of a job that still need work, in source order.
+func (s *Store) Unsettled(ctx context.Context, job string) ([]Unsettled, error) {
+	rows, err := s.db.QueryContext(ctx, `
+		select c.id, c.job, c.split, c.start, c.first_row, c.source_rows, c.rows, c.bytes, c.hash, c.filtered, c.rejected,
+			c.succeeded, c.failed, c.unprocessed, c.unaccounted, c.state,
+			b.id, b.chunk, b.attempt, b.salesforce_id, b.state, b.rows, b.selection, b.message
+		from chunk c join bulk_job b on b.chunk = c.id and b.state not in ('settled','abandoned')
+		where c.job = ? and c.state = 'open' order by c.id`, job)
+	if err != nil {
+		return nil, fmt.Errorf("read unsettled chunks of job %s: %w", job, err)
+	}
+	type packed struct {
+		Unsettled
+		selection []byte
+	}
+	all, err := collect(rows, func(p *packed) []any {
+		c, b := &p.Chunk, &p.BulkJob
+		return []any{&c.ID, &c.Job, &c.Split, &c.Start, &c.FirstRow, &c.SourceRows, &c.Rows, &c.Bytes, &c.Hash, &c.Filtered, &c.Rejected,
+			&c.Succeeded, &c.Failed, &c.Unprocessed, &c.Unaccounted, &c.State,
+			&b.ID, &b.Chunk, &b.Attempt, &b.SalesforceID, &b.State, &b.Rows, &p.selection, &b.Message}
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read unsettled chunks of job %s: %w", job, err)
+	}
+	list := make([]Unsettled, len(all))
+	for i := range all {
+		list[i] = all[i].Unsettled
+		if list[i].BulkJob.Selection, err = unpackSelection(all[i].selection); err != nil {
+			return nil, &DamagedError{Path: s.path, Err: err}
+		}
+	}
+	return list, nil
+}

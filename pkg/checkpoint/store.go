@@ -1,0 +1,238 @@
+package checkpoint
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/url"
+	"os"
+	"path/filepath"
+	"time"
+
+	_ "modernc.org/sqlite" // the driver named "sqlite"
+)
+
+// FileName is the name of the checkpoint inside a run folder.
+const FileName = "checkpoint.db"
+
+// formatVersion is the version of the tables below. A file of another version is refused, never converted silently.
+const formatVersion = 1
+
+const schema = `
+create table run (
+	id text primary key, version integer not null, created text not null, changed text not null,
+	command text not null, plan text not null, org text not null, state text not null, message text not null default ''
+);
+create table job (
+	name text primary key, position integer not null, object text not null, operation text not null,
+	spec text not null, state text not null
+);
+create table split (
+	job text not null references job(name), id text not null, position integer not null, spec text not null,
+	next text not null, rows integer not null default 0, blank integer not null default 0, state text not null,
+	primary key (job, id)
+);
+create table chunk (
+	id integer primary key, job text not null, split text not null,
+	start text not null, first_row integer not null, source_rows integer not null,
+	rows integer not null, bytes integer not null, hash text not null,
+	filtered integer not null, rejected integer not null,
+	succeeded integer not null default 0, failed integer not null default 0,
+	unprocessed integer not null default 0, unaccounted integer not null default 0,
+	state text not null,
+	foreign key (job, split) references split(job, id)
+);
+create index chunk_by_job on chunk(job, state);
+create table bulk_job (
+	id integer primary key, chunk integer not null references chunk(id), attempt integer not null,
+	salesforce_id text not null default '', state text not null, rows integer not null, selection blob,
+	processed integer not null default 0, failed integer not null default 0, message text not null default '',
+	changed text not null
+);
+create index bulk_job_by_chunk on bulk_job(chunk);
+create table report (name text primary key, bytes integer not null);
+`
+
+// ErrNotFound says that a folder holds no checkpoint.
+var ErrNotFound = errors.New("no checkpoint here")
+
+// DamagedError says that a checkpoint cannot be trusted. Nothing was changed.
+type DamagedError struct {
+	Path string
+	Err  error
+}
+
+func (e *DamagedError) Error() string {
+	return fmt.Sprintf("checkpoint %s is damaged: %v; restore it from a copy, or verify the org before loading again", e.Path, e.Err)
+}
+
+func (e *DamagedError) Unwrap() error { return e.Err }
+
+// Store is the checkpoint of one run.
+type Store struct {
+	db   *sql.DB
+	path string
+}
+
+// Create makes the run folder's checkpoint with its run, jobs and splits. The folder must exist; a checkpoint that is
+// already there is an error.
+func Create(ctx context.Context, dir string, run Run, jobs []Job, splits []Split) (*Store, error) {
+	path := filepath.Join(dir, FileName)
+	if _, err := os.Lstat(path); err == nil {
+		return nil, fmt.Errorf("create checkpoint %s: it exists", path)
+	}
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_RDWR, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("create checkpoint: %w", err)
+	}
+	if err := f.Close(); err != nil {
+		return nil, fmt.Errorf("create checkpoint: %w", err)
+	}
+	s, err := open(path, false)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.fill(ctx, run, jobs, splits); err != nil {
+		s.Close()
+		return nil, fmt.Errorf("create checkpoint %s: %w", path, err)
+	}
+	return s, nil
+}
+
+func (s *Store) fill(ctx context.Context, run Run, jobs []Job, splits []Split) error {
+	return s.tx(ctx, func(tx *sql.Tx) error {
+		if _, err := tx.Exec(schema); err != nil {
+			return err
+		}
+		if _, err := tx.Exec(fmt.Sprintf("pragma user_version=%d", formatVersion)); err != nil {
+			return err
+		}
+		created := stamp(run.Created)
+		_, err := tx.Exec(`insert into run(id, version, created, changed, command, plan, org, state) values (?,?,?,?,?,?,?,?)`,
+			run.ID, formatVersion, created, created, run.Command, run.Plan, run.Org, RunRunning)
+		if err != nil {
+			return err
+		}
+		for i, j := range jobs {
+			_, err := tx.Exec(`insert into job(name, position, object, operation, spec, state) values (?,?,?,?,?,?)`,
+				j.Name, i, j.Object, j.Operation, j.Spec, JobRunning)
+			if err != nil {
+				return err
+			}
+		}
+		for i, sp := range splits {
+			_, err := tx.Exec(`insert into split(job, id, position, spec, next, state) values (?,?,?,?,?,?)`,
+				sp.Job, sp.ID, i, sp.Spec, sp.Next, SplitOpen)
+			if err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// Open opens the checkpoint of a run folder for going on. It returns ErrNotFound when there is none and a *DamagedError
+// when the file is not what this package wrote.
+func Open(ctx context.Context, dir string) (*Store, error) { return openExisting(ctx, dir, false) }
+
+// OpenReadOnly opens a checkpoint for looking at it, also while another process works with it.
+func OpenReadOnly(ctx context.Context, dir string) (*Store, error) {
+	return openExisting(ctx, dir, true)
+}
+
+func openExisting(ctx context.Context, dir string, readOnly bool) (*Store, error) {
+	path := filepath.Join(dir, FileName)
+	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("%s: %w", path, ErrNotFound)
+	} else if err != nil {
+		return nil, fmt.Errorf("open checkpoint: %w", err)
+	}
+	s, err := open(path, readOnly)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.check(ctx); err != nil {
+		s.Close()
+		return nil, err
+	}
+	return s, nil
+}
+
+// check refuses a file that SQLite or this package would misread.
+func (s *Store) check(ctx context.Context) error {
+	var version int
+	if err := s.db.QueryRowContext(ctx, "pragma user_version").Scan(&version); err != nil {
+		return &DamagedError{Path: s.path, Err: err}
+	}
+	if version != formatVersion {
+		return &DamagedError{Path: s.path, Err: fmt.Errorf("format version is %d, this program reads %d", version, formatVersion)}
+	}
+	var verdict string
+	if err := s.db.QueryRowContext(ctx, "pragma quick_check(1)").Scan(&verdict); err != nil {
+		return &DamagedError{Path: s.path, Err: err}
+	}
+	if verdict != "ok" {
+		return &DamagedError{Path: s.path, Err: errors.New(verdict)}
+	}
+	var runs int
+	if err := s.db.QueryRowContext(ctx, "select count(*) from run").Scan(&runs); err != nil || runs != 1 {
+		return &DamagedError{Path: s.path, Err: fmt.Errorf("%d runs inside, one expected (%v)", runs, err)}
+	}
+	return nil
+}
+
+func open(path string, readOnly bool) (*Store, error) {
+	q := url.Values{}
+	q.Add("_pragma", "busy_timeout(10000)")
+	q.Add("_pragma", "foreign_keys(1)")
+	if readOnly {
+		q.Set("mode", "ro")
+	} else {
+		q.Add("_pragma", "journal_mode(WAL)")
+		q.Add("_pragma", "synchronous(FULL)")
+		q.Set("_txlock", "immediate")
+	}
+	db, err := sql.Open("sqlite", (&url.URL{Scheme: "file", Path: path, RawQuery: q.Encode()}).String())
+	if err != nil {
+		return nil, fmt.Errorf("open checkpoint %s: %w", path, err)
+	}
+	db.SetMaxOpenConns(1) // one writer; SQLite would only make the others wait
+	return &Store{db: db, path: path}, nil
+}
+
+// Close closes the file. What was returned as done is on disk without it.
+func (s *Store) Close() error { return s.db.Close() }
+
+// tx runs f in one transaction. When it returns nil, the change is on disk.
+func (s *Store) tx(ctx context.Context, f func(*sql.Tx) error) error {
+	tx, err := s.db.BeginTx(ctx, nil)
+	if err != nil {
+		return err
+	}
+	if err := f(tx); err != nil {
+		tx.Rollback()
+		return err
+	}
+	return tx.Commit()
+}
+
+func stamp(t time.Time) string { return t.UTC().Format(time.RFC3339Nano) }
+
+func now() string { return stamp(time.Now()) }
+
+// changeOne fails when an update met no row: a step that is recorded for nothing is a bug, not a success.
+func changeOne(res sql.Result, err error) error {
+	if err != nil {
+		return err
+	}
+	n, err := res.RowsAffected()
+	if err != nil {
+		return err
+	}
+	if n != 1 {
+		return fmt.Errorf("%d rows changed, one expected", n)
+	}
+	return nil
+}
