@@ -1,0 +1,52 @@
+# Plain `make` lists the targets. Nothing is needed but Go and make; a C compiler for the race detector is installed when
+# it is missing.
+
+GO ?= go
+FUZZTIME ?= 30s
+
+.DEFAULT_GOAL := help
+.PHONY: help build test check lint compiler bench fuzz torture conformance
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+build: ## bin/migrate: one static binary, stripped
+	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w' -o bin/migrate ./cmd/migrate
+
+test: compiler lint ## gofmt, vet, staticcheck, and every test with the race detector
+	CGO_ENABLED=1 $(GO) test -race -timeout 15m ./...
+
+check: ## exactly what the build server runs
+	@.ci/run
+
+lint: ## gofmt, vet and staticcheck alone
+	@bad="$$("$$($(GO) env GOROOT)/bin/gofmt" -l .)" || exit 1; \
+	if [ -n "$$bad" ]; then echo "not formatted, run gofmt -w on:"; echo "$$bad"; exit 1; fi
+	$(GO) vet ./...
+	$(GO) tool staticcheck ./...
+
+bench: ## all benchmarks: beside the code, and the whole runs in benchmarks/
+	$(GO) test -run '^$$' -bench . -benchmem -timeout 60m ./...
+
+fuzz: ## each fuzz target for FUZZTIME (default 30s)
+	@find . -name '*_test.go' -not -path './.*' -exec grep -Eo '^func Fuzz[A-Za-z0-9_]*' {} + | sort | \
+	while IFS=: read -r file func; do \
+		$(GO) test -run '^$$' -fuzz "^$${func#func }\$$" -fuzztime $(FUZZTIME) "./$$(dirname "$$file")" || exit 1; \
+	done
+
+torture: ## the long tests: killed at random moments, large files, every fault
+	MIGRATE_TORTURE=1 $(GO) test -run Torture -count 1 -v -timeout 60m ./...
+
+conformance: ## the local org against other people's Salesforce clients
+	MIGRATE_CONFORMANCE=1 $(GO) test -run Conformance -count 1 -v -timeout 30m ./internal/localorg/...
+
+# The race detector needs cgo, and cgo a C compiler with the C library's headers. Both are tried, not looked up by name.
+compiler:
+	@works() { printf '#include <stdlib.h>\n' | "$$($(GO) env CC)" -x c -fsyntax-only - 2>/dev/null; }; \
+	works && exit 0; \
+	if [ "$$(id -u)" = 0 ]; then as=""; elif sudo -n true 2>/dev/null; then as="sudo -n"; else as="none"; fi; \
+	if [ "$$as" = none ] || ! command -v apt-get >/dev/null; then \
+		echo "the race detector needs a C compiler and the C library's headers;" >&2; \
+		echo "install them (Debian, Ubuntu: apt-get install gcc libc6-dev) and call make again" >&2; exit 1; fi; \
+	echo "installing gcc for the race detector"; \
+	$$as apt-get update -q && $$as env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends gcc libc6-dev && works
