@@ -43,3 +43,75 @@ var descriptions = []string{
 	"Rents, does not buy",
 	"Known in town as \"the old mill\"\nRing at the gate",
 }
+
+// What the six tables talk about. In braces: see fill. Breaks inside quotes are LF, as a spreadsheet writes them; a few are
+// CRLF, as they come out of a form on a web page.
+
+var products = []string{
+	"bench scale", "floor scale 1.5 t", "crane scale", "counting scale", "label printer LP-2", "checkweigher", `10" indicator`,
+	"hopper scale", "till roll unwinder", "price label software", "15 kg test weight", "label printer \"mini\"",
+}
+
+var jobTitles = words("Buyer,Head of Purchasing,Plant Manager,Quality Engineer,Workshop,Managing Director,Accounts Payable,Stock Keeper,IT,")
+
+var departments = words("Purchasing,Production,Quality,Accounts,Dispatch,Küche,R & D")
+
+var contactRemarks = []string{
+	"Speaks French and a little German",
+	"Call before ten, never on Fridays",
+	"Says \"send me the data sheet first\"",
+	"Former contact: left in spring\r\nNew one not named yet",
+	"On leave until September",
+	"Deputy: ask the switchboard",
+	"Wants e-mail only.\nNo calls, please.",
+	"Signs for orders up to 5,000",
+	"Met at the fair in hall 4, stand B\t12",
+	"Pronounced as it is written",
+}
+
+// Stages of an opportunity, with the chance that goes with them.
+var stages = []struct{ name, chance string }{
+	{"Prospecting", "10"}, {"Qualification", "10"}, {"Needs Analysis", "20"}, {"Value Proposition", "50"}, {"Proposal/Price Quote", "75"},
+	{"Negotiation/Review", "90"}, {"Closed Won", "100"}, {"Closed Won", "100"}, {"Closed Lost", "0"},
+}
+
+var dealTitles = []string{
+	"{n} × {product} for {city}", "Replacement of the {product}, {city}", "Frame contract {product}", "Service contract, {n} months",
+	"Trial of {n} pieces: {product}", "For {person}'s new line: {product}", "Calibration of {n} scales", "Move of the {product} to {city}",
+}
+
+var nextSteps = []string{
+	"Send the quote", "Call back, then decide", "Wait for the drawing", "Demo at the customer's, bring test weights", "None",
+}
+
+var dealRemarks = []string{
+	"Competes with a used {product} from {city}",
+	"Discount of 4 % agreed with {person}; not to be repeated",
+	"They asked:\n- delivery in {n} weeks\n- training on site\n- one contact person",
+	"The drawing says \"left\", the photo shows right",
+	"Split delivery, {n} first",
+}
+
+var caseSubjects = []string{
+	"Does not start: {product}", "Re: Re: {product}, serial no. {serial}", "Wrong label after the update", "Certificate for {serial} missing",
+	"Drift of {n} g on the {product}", "Invoice shows the old address", "\"Overload\" although nothing is on it", "Please call {person}",
+}
+
+var caseBodies = []string{
+	"Hello,\n\nthe {product} (serial no. {serial}) shows E-{n} since Monday, also after a restart. What can we do?",
+	"Dear all,\nwe moved to {city}. Please change it in your books; the last {n} letters went to the old address.",
+	"Display is dark, the printer still works.\r\nBought through {person}.",
+	"The label prints \"0,00\" instead of the price; the day before it was right.",
+	"Weights differ by {n} g between two scales of one kind: {product}. Both were calibrated in {city}.",
+	"Sehr geehrte Damen und Herren,\ndas Prüfzeugnis für {serial} fehlt noch.",
+	"Bonjour,\nl'étiqueteuse s'arrête après {n} étiquettes. Merci de rappeler {person}.",
+}
+
+var taskSubjects = []string{
+	"Call {person}", "Send certificate {serial}", "Visit in {city}", "Order test weights, {n} pieces", "Ask about the {product}", "Write the offer",
+}
+
+var invoiceNotes = []string{
+	"Paid in two parts", "Credit note for the return of one scale", "Reminder sent; no answer", "Reverse charge, see § 13b",
+	"To the attention of accounts payable,\nreference as on the order", "Customer deducts 2 %", "Total includes \"express\", by courier",
+}
