@@ -13,7 +13,7 @@ help: ## list the targets
 build: ## bin/migrate: one static binary, stripped
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w' -o bin/migrate ./cmd/migrate
 
-test: compiler lint ## gofmt, vet, staticcheck, and every test with the race detector
+test: lint compiler ## gofmt, vet, staticcheck, and every test with the race detector
 	CGO_ENABLED=1 $(GO) test -race -timeout 15m ./...
 
 check: ## exactly what the build server runs
@@ -40,13 +40,17 @@ torture: ## the long tests: killed at random moments, large files, every fault
 conformance: ## the local org against other people's Salesforce clients
 	MIGRATE_CONFORMANCE=1 $(GO) test -run Conformance -count 1 -v -timeout 30m ./internal/localorg/...
 
-# The race detector needs cgo, and cgo a C compiler with the C library's headers. Both are tried, not looked up by name.
+# The race detector needs cgo, and cgo a C compiler with the C library's headers. They are tried, not looked up by name.
 compiler:
 	@works() { printf '#include <stdlib.h>\n' | "$$($(GO) env CC)" -x c -fsyntax-only - 2>/dev/null; }; \
 	works && exit 0; \
-	if [ "$$(id -u)" = 0 ]; then as=""; elif sudo -n true 2>/dev/null; then as="sudo -n"; else as="none"; fi; \
-	if [ "$$as" = none ] || ! command -v apt-get >/dev/null; then \
-		echo "the race detector needs a C compiler and the C library's headers;" >&2; \
-		echo "install them (Debian, Ubuntu: apt-get install gcc libc6-dev) and call make again" >&2; exit 1; fi; \
-	echo "installing gcc for the race detector"; \
-	$$as apt-get update -q && $$as env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends gcc libc6-dev && works
+	if [ "$$(id -u)" = 0 ]; then as=""; elif sudo -n true 2>/dev/null; then as="sudo -n"; else as="nobody"; fi; \
+	if [ "$$as" != nobody ] && command -v apt-get >/dev/null; then \
+		echo "installing gcc for the race detector"; \
+		$$as apt-get update -q; \
+		$$as env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends gcc libc6-dev; \
+		works && exit 0; \
+	fi; \
+	echo "the race detector needs a C compiler and the C library's headers;" >&2; \
+	echo "install them (Debian, Ubuntu: apt-get install gcc libc6-dev) and call make again" >&2; \
+	exit 1
