@@ -1,0 +1,2 @@
+// Package sources reads records.
+package sources

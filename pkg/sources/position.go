@@ -1,0 +1,13 @@
+package sources
+
+// Position is where the next record of a split stands. A Reader opened at a Position goes on exactly
+// there, by seeking: nothing that stands before it is read again. The zero Position means the start
+// of the split.
+type Position struct {
+	// Row is the number of records of the split before this one, good and bad alike. The first is 0.
+	Row int64 `json:"row"`
+	// Offset is the number of bytes before the record in the file as it lies on disk, before any decoding.
+	Offset int64 `json:"offset"`
+	// Line is the physical line the record begins on. The first line of a file is 1.
+	Line int64 `json:"line"`
+}
