@@ -138,6 +138,7 @@ type Settlement struct {
 	BulkJob   BulkJob
 	Processed int64 // as the org counts
 	Failed    int64 // as the org counts
+	Differs   int64 // rows by which the org's counts differ from its result files
 	Outcome         // of its rows; rows of Remainder are in none of the counts
 	Remainder Selection
 	Reports   Offsets
@@ -148,8 +149,8 @@ type Settlement struct {
 func (s *Store) Settle(ctx context.Context, st Settlement) (BulkJob, error) {
 	var next BulkJob
 	err := s.tx(ctx, func(tx *sql.Tx) error {
-		err := changeOne(tx.Exec(`update bulk_job set state=?, processed=?, failed=?, message=?, changed=? where id=? and state='closed'`,
-			BulkSettled, st.Processed, st.Failed, st.BulkJob.Message, now(), st.BulkJob.ID))
+		err := changeOne(tx.Exec(`update bulk_job set state=?, processed=?, failed=?, differs=?, message=?, changed=? where id=? and state='closed'`,
+			BulkSettled, st.Processed, st.Failed, st.Differs, st.BulkJob.Message, now(), st.BulkJob.ID))
 		if err != nil {
 			return err
 		}

@@ -16,6 +16,7 @@ type Ledger struct {
 	Blank   int64 // blank lines skipped; not rows
 	Chunks  int64
 	Jobs    int64 // ingest jobs made
+	Differs int64 // rows by which the org's own counts differ from its result files
 }
 
 // Balanced reports whether every row that was read is in exactly one column.
@@ -37,6 +38,7 @@ func (l Ledger) Add(m Ledger) Ledger {
 	l.Blank += m.Blank
 	l.Chunks += m.Chunks
 	l.Jobs += m.Jobs
+	l.Differs += m.Differs
 	return l
 }
 
@@ -58,8 +60,8 @@ func (s *Store) Ledger(ctx context.Context, job string) (Ledger, error) {
 		return Ledger{}, fmt.Errorf("read ledger of job %s: %w", job, err)
 	}
 	l.Pending = rows - l.Succeeded - l.Failed - l.Unprocessed - l.Unaccounted
-	err = s.db.QueryRowContext(ctx, `select count(*) from bulk_job b join chunk c on c.id=b.chunk where c.job=? and b.salesforce_id<>''`, job).
-		Scan(&l.Jobs)
+	err = s.db.QueryRowContext(ctx, `select count(nullif(b.salesforce_id, '')), coalesce(sum(b.differs),0) from bulk_job b join chunk c on c.id=b.chunk where c.job=?`, job).
+		Scan(&l.Jobs, &l.Differs)
 	if err != nil {
 		return Ledger{}, fmt.Errorf("read ledger of job %s: %w", job, err)
 	}

@@ -120,9 +120,9 @@ func (s *Store) Splits(ctx context.Context, job string) ([]Split, error) {
 	})
 }
 
-// SetSplitRead records that a split is cut to its end.
-func (s *Store) SetSplitRead(ctx context.Context, job, split string) error {
-	err := changeOne(s.db.ExecContext(ctx, `update split set state=? where job=? and id=?`, SplitRead, job, split))
+// SetSplitRead records that a split is cut to its end, with the number of blank lines skipped in all of it.
+func (s *Store) SetSplitRead(ctx context.Context, job, split string, blank int64) error {
+	err := changeOne(s.db.ExecContext(ctx, `update split set state=?, blank=? where job=? and id=?`, SplitRead, blank, job, split))
 	if err != nil {
 		return fmt.Errorf("record split %s of job %s read: %w", split, job, err)
 	}

@@ -48,8 +48,8 @@ create index chunk_by_job on chunk(job, state);
 create table bulk_job (
 	id integer primary key, chunk integer not null references chunk(id), attempt integer not null,
 	salesforce_id text not null default '', state text not null, rows integer not null, selection blob,
-	processed integer not null default 0, failed integer not null default 0, message text not null default '',
-	changed text not null
+	processed integer not null default 0, failed integer not null default 0, differs integer not null default 0,
+	message text not null default '', changed text not null
 );
 create index bulk_job_by_chunk on bulk_job(chunk);
 create table report (name text primary key, bytes integer not null);

@@ -1,0 +1,229 @@
+package bulk2
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+)
+
+// Kind is one of the three result sets of an ingest job, spelled as in its URL.
+type Kind string
+
+// The result sets.
+const (
+	Successful  Kind = "successfulResults"
+	Failed      Kind = "failedResults"
+	Unprocessed Kind = "unprocessedrecords"
+)
+
+// Result is one row of a result set. Its bytes are valid until the next call to the reader that gave it.
+type Result struct {
+	ID      []byte // sf__Id; empty for a failed insert and in unprocessed rows
+	Created bool   // sf__Created
+	Error   []byte // sf__Error; see ParseRowError
+	Fields  [][]byte
+	// Offset and Length say where the record stands in the result set, so that At can read it again.
+	Offset int64
+	Length int
+}
+
+// maxResultRecord bounds the memory that a broken answer can take. A record holds at most 400,000 characters
+// (Salesforce limits), quoted and with an error text beside it.
+const maxResultRecord = 8 << 20
+
+// ResultReader reads one result set.
+type ResultReader struct {
+	kind    Kind
+	r       io.Reader
+	buf     []byte // buf[start:end] is read and not yet consumed
+	start   int
+	end     int
+	offset  int64 // of buf[start] in the result set
+	eof     bool
+	delim   byte
+	columns []int // column of the result set for each uploaded column
+	width   int
+	id      int // columns of the result set that the org added, -1 = not there
+	created int
+	fault   int
+	fields  [][]byte
+	ordered [][]byte
+}
+
+// NewResultReader reads the header of a result set. columns is the uploaded header: Fields of a Result stand in that order,
+// whatever order the org chose. A header that lacks one of them is an error.
+func NewResultReader(r io.Reader, kind Kind, columns []string) (*ResultReader, error) {
+	rr := &ResultReader{kind: kind, r: r, buf: make([]byte, 256<<10), delim: ',', id: -1, created: -1, fault: -1}
+	rec, err := rr.record()
+	if err == io.EOF {
+		// An empty body instead of a header: the set is empty, or it was lost. Counts decide, not this reader.
+		rr.columns = make([]int, len(columns))
+		return rr, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%s: header: %w", kind, err)
+	}
+	rr.delim = delimiterOf(rec)
+	header, ok := parseRecord(rec, rr.delim, nil)
+	if !ok {
+		return nil, fmt.Errorf("%s: header %q cannot be read", kind, rec)
+	}
+	names := make([]string, len(header))
+	for i, h := range header {
+		names[i] = string(h)
+	}
+	rr.width = len(names)
+	if kind != Unprocessed {
+		rr.id = slices.Index(names, "sf__Id")
+		rr.created = slices.Index(names, "sf__Created")
+		rr.fault = slices.Index(names, "sf__Error")
+		if rr.id < 0 || (kind == Failed && rr.fault < 0) {
+			return nil, fmt.Errorf("%s: header %q lacks sf__Id or sf__Error", kind, rec)
+		}
+	}
+	for _, c := range columns {
+		i := slices.Index(names, c)
+		if i < 0 {
+			i = slices.IndexFunc(names, func(n string) bool { return strings.EqualFold(n, c) })
+		}
+		if i < 0 {
+			return nil, fmt.Errorf("%s: header %q lacks column %s that was uploaded", kind, names, c)
+		}
+		rr.columns = append(rr.columns, i)
+	}
+	return rr, nil
+}
+
+// delimiterOf finds the delimiter of a header line; which one the org uses for its answers is not documented.
+func delimiterOf(header []byte) byte {
+	if bytes.HasPrefix(header, quote) {
+		if i := bytes.IndexByte(header[1:], '"'); i >= 0 && i+2 < len(header) {
+			return header[i+2]
+		}
+	}
+	return ','
+}
+
+// Next returns the next row, or io.EOF behind the last one. Any other error means that the set is not whole or not
+// readable, and says where.
+func (rr *ResultReader) Next() (Result, error) {
+	offset := rr.offset
+	rec, err := rr.record()
+	if err == io.EOF {
+		return Result{}, io.EOF
+	}
+	if err != nil {
+		return Result{}, fmt.Errorf("%s: byte %d: %w", rr.kind, offset, err)
+	}
+	length := int(rr.offset - offset)
+	res, err := rr.parse(rec)
+	if err != nil {
+		return Result{}, fmt.Errorf("%s: byte %d: %w", rr.kind, offset, err)
+	}
+	res.Offset, res.Length = offset, length
+	return res, nil
+}
+
+// At reads one row again from a stored copy of the result set.
+func (rr *ResultReader) At(set io.ReaderAt, offset int64, length int) (Result, error) {
+	if cap(rr.buf) < length {
+		rr.buf = make([]byte, length)
+	}
+	buf := rr.buf[:length]
+	if _, err := set.ReadAt(buf, offset); err != nil {
+		return Result{}, fmt.Errorf("%s: byte %d: %w", rr.kind, offset, err)
+	}
+	res, err := rr.parse(trimLineEnd(buf))
+	res.Offset, res.Length = offset, length
+	return res, err
+}
+
+func (rr *ResultReader) parse(rec []byte) (Result, error) {
+	var ok bool
+	rr.fields, ok = parseRecord(rec, rr.delim, rr.fields[:0])
+	if !ok {
+		return Result{}, errors.New("broken quoting")
+	}
+	if len(rr.fields) != rr.width {
+		return Result{}, fmt.Errorf("%d fields, the header has %d", len(rr.fields), rr.width)
+	}
+	rr.ordered = rr.ordered[:0]
+	for _, c := range rr.columns {
+		rr.ordered = append(rr.ordered, rr.fields[c])
+	}
+	res := Result{Fields: rr.ordered}
+	if rr.id >= 0 {
+		res.ID = rr.fields[rr.id]
+	}
+	if rr.created >= 0 {
+		res.Created = string(rr.fields[rr.created]) == "true"
+	}
+	if rr.fault >= 0 {
+		res.Error = rr.fields[rr.fault]
+	}
+	return res, nil
+}
+
+// record returns the next record without its line end. Blank lines are skipped: the org writes none, and one column that
+// is empty comes as "".
+func (rr *ResultReader) record() ([]byte, error) {
+	seen, open := 0, false
+	for {
+		end := -1
+		if rr.end > rr.start {
+			end, seen, open = recordEnd(rr.buf[rr.start:rr.end], seen, open)
+		}
+		if end < 0 && rr.eof {
+			if rr.start == rr.end {
+				return nil, io.EOF
+			}
+			if open {
+				return nil, io.ErrUnexpectedEOF
+			}
+			end = rr.end - rr.start // a last line without line feed
+		}
+		if end >= 0 {
+			rec := trimLineEnd(rr.buf[rr.start : rr.start+end])
+			rr.start += end
+			rr.offset += int64(end)
+			if len(rec) == 0 {
+				seen, open = 0, false
+				continue
+			}
+			return rec, nil
+		}
+		if err := rr.fill(); err != nil {
+			return nil, err
+		}
+	}
+}
+
+// fill reads more bytes behind those that are not yet consumed.
+func (rr *ResultReader) fill() error {
+	if rr.start > 0 {
+		copy(rr.buf, rr.buf[rr.start:rr.end])
+		rr.end -= rr.start
+		rr.start = 0
+	}
+	if rr.end == len(rr.buf) {
+		if len(rr.buf) >= maxResultRecord {
+			return fmt.Errorf("a record of more than %d bytes", maxResultRecord)
+		}
+		rr.buf = append(rr.buf, make([]byte, len(rr.buf))...)
+	}
+	n, err := io.ReadAtLeast(rr.r, rr.buf[rr.end:], 1)
+	rr.end += n
+	if err == io.EOF {
+		rr.eof = true
+		return nil
+	}
+	return err
+}
+
+func trimLineEnd(rec []byte) []byte {
+	rec = bytes.TrimSuffix(rec, []byte{'\n'})
+	return bytes.TrimSuffix(rec, []byte{'\r'})
+}

@@ -1,0 +1,195 @@
+package pipeline
+
+import (
+	"bytes"
+	"encoding/binary"
+	"math"
+	"strconv"
+	"time"
+
+	"github.com/zeebo/xxh3"
+
+	"migrate/pkg/transform"
+)
+
+// The org does not echo the bytes that it was sent: 912260000 comes back as 9.1226E8, and other types may be rewritten too.
+// A value's canonical form is the same for all texts that mean the same value of the field's type, so that a row and its
+// result can be found by each other. A text that is no value of its type, the reason for many a failure, stands for itself.
+
+// form appends the canonical form of a value that is neither empty nor the null token.
+type form func(dst, v []byte) []byte
+
+func formOf(fieldType string) form {
+	switch fieldType {
+	case "int", "long", "double", "currency", "percent":
+		return numberForm
+	case "boolean":
+		return boolForm
+	case "date":
+		return dateForm
+	case "datetime":
+		return datetimeForm
+	case "time":
+		return timeForm
+	case "id", "reference":
+		return idForm
+	default:
+		return textForm
+	}
+}
+
+// Tags keep forms of different kinds apart.
+const (
+	tagNull = iota
+	tagText
+	tagNumber
+	tagBool
+	tagDate
+	tagInstant
+	tagTime
+)
+
+func textForm(dst, v []byte) []byte {
+	dst = append(dst, tagText)
+	if bytes.IndexByte(v, '\r') < 0 {
+		return append(dst, v...)
+	}
+	for i, c := range v { // CR LF and CR are sent as LF
+		switch {
+		case c != '\r':
+			dst = append(dst, c)
+		case i+1 == len(v) || v[i+1] != '\n':
+			dst = append(dst, '\n')
+		}
+	}
+	return dst
+}
+
+func numberForm(dst, v []byte) []byte {
+	t := bytes.TrimSpace(v)
+	for _, c := range t {
+		if (c < '0' || c > '9') && c != '.' && c != '-' && c != '+' && c != 'e' && c != 'E' {
+			return textForm(dst, v)
+		}
+	}
+	f, err := strconv.ParseFloat(string(t), 64)
+	if err != nil {
+		return textForm(dst, v)
+	}
+	if f == 0 {
+		f = 0 // no minus zero
+	}
+	return binary.BigEndian.AppendUint64(append(dst, tagNumber), math.Float64bits(f))
+}
+
+func boolForm(dst, v []byte) []byte {
+	switch {
+	case len(v) == 1 && v[0] == '1', bytes.EqualFold(v, []byte("true")):
+		return append(dst, tagBool, 1)
+	case len(v) == 1 && v[0] == '0', bytes.EqualFold(v, []byte("false")):
+		return append(dst, tagBool, 0)
+	}
+	return textForm(dst, v)
+}
+
+func dateForm(dst, v []byte) []byte {
+	t, err := time.Parse(time.DateOnly, string(bytes.TrimSuffix(v, []byte("Z"))))
+	if err != nil {
+		// A datetime in a date field may be echoed as its date.
+		if t, err = parseInstant(v); err != nil {
+			return textForm(dst, v)
+		}
+	}
+	y, m, d := t.Date()
+	return binary.BigEndian.AppendUint32(append(dst, tagDate), uint32(y)<<9|uint32(m)<<5|uint32(d))
+}
+
+// datetimeForm compares whole seconds: the org stores no fractions.
+func datetimeForm(dst, v []byte) []byte {
+	t, err := parseInstant(v)
+	if err != nil {
+		if t, err = time.Parse(time.DateOnly, string(v)); err != nil {
+			return textForm(dst, v)
+		}
+	}
+	return binary.BigEndian.AppendUint64(append(dst, tagInstant), uint64(t.Unix()))
+}
+
+func parseInstant(v []byte) (t time.Time, err error) {
+	for _, layout := range []string{"2006-01-02T15:04:05Z07:00", "2006-01-02T15:04:05Z0700"} { // fractions are read too
+		if t, err = time.Parse(layout, string(v)); err == nil {
+			return t, nil
+		}
+	}
+	return t, err
+}
+
+func timeForm(dst, v []byte) []byte {
+	t, err := time.Parse("15:04:05", string(bytes.TrimSuffix(v, []byte("Z"))))
+	if err != nil {
+		return textForm(dst, v)
+	}
+	return binary.BigEndian.AppendUint64(append(dst, tagTime), uint64(t.Sub(t.Truncate(24*time.Hour))))
+}
+
+// idForm takes 15 and 18 characters as the same id: the last three only repeat the case of the others.
+func idForm(dst, v []byte) []byte {
+	if len(v) == 18 {
+		v = v[:15]
+	}
+	return textForm(dst, v)
+}
+
+// rowForm hashes the canonical forms of some columns of a row.
+type rowForm struct {
+	columns []int // of the upload
+	forms   []form
+	buf     []byte
+}
+
+// rowForms are the ways in which rows and results are matched, the surest first: by all columns, by the columns that name
+// a row, by the text columns. Ways that would compare the same columns again are left out.
+func rowForms(columns []Column) []*rowForm {
+	all, keys, texts := &rowForm{}, &rowForm{}, &rowForm{}
+	add := func(r *rowForm, i int, f form) {
+		r.columns = append(r.columns, i)
+		r.forms = append(r.forms, f)
+	}
+	for i, c := range columns {
+		f := formOf(c.Type)
+		add(all, i, f)
+		if c.Key {
+			add(keys, i, f)
+		}
+		switch c.Type {
+		case "int", "long", "double", "currency", "percent", "boolean", "date", "datetime", "time":
+		default:
+			add(texts, i, textForm)
+		}
+	}
+	ways := []*rowForm{all}
+	if n := len(keys.columns); n > 0 {
+		ways = append(ways, keys)
+	}
+	if n := len(texts.columns); n > 0 && n < len(columns) && n != len(keys.columns) {
+		ways = append(ways, texts)
+	}
+	return ways
+}
+
+// hash returns the hash of a row whose values are given by column of the upload.
+func (r *rowForm) hash(value func(column int) []byte) xxh3.Uint128 {
+	buf := r.buf[:0]
+	for i, c := range r.columns {
+		at := len(buf)
+		buf = append(buf, 0, 0, 0, 0) // length of the form, so that no two rows run together
+		if v := value(c); len(v) == 0 || string(v) == transform.NullToken {
+			buf = append(buf, tagNull)
+		} else {
+			buf = r.forms[i](buf, v)
+		}
+		binary.BigEndian.PutUint32(buf[at:], uint32(len(buf)-at-4))
+	}
+	r.buf = buf
+	return xxh3.Hash128(buf)
+}

@@ -1,0 +1,109 @@
+package pipeline
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+
+	"migrate/pkg/bulk2"
+	"migrate/pkg/checkpoint"
+	"migrate/pkg/sources"
+	"migrate/pkg/transform"
+)
+
+// Org is what a load needs of an org. *bulk2.Client is one. Calls may come from many goroutines at once. Upload and Close
+// must return an error that wraps salesforce.ErrOutcomeUnknown when they may have taken effect.
+type Org interface {
+	Create(ctx context.Context, s bulk2.Spec) (bulk2.Job, error)
+	Upload(ctx context.Context, id string, body func() (io.ReadCloser, error), size int64) error
+	Close(ctx context.Context, id string) (bulk2.Job, error)
+	Abort(ctx context.Context, id string) (bulk2.Job, error)
+	Job(ctx context.Context, id string) (bulk2.Job, error)
+	Results(ctx context.Context, id string, kind bulk2.Kind) (io.ReadCloser, error)
+}
+
+// Config is everything that Run needs.
+type Config struct {
+	Dir        string            // run folder; it exists and belongs to this run alone
+	Checkpoint *checkpoint.Store // holds the run, its jobs and their splits
+	Org        Org
+	Jobs       []Job // worked on in this order, one after another; those that the checkpoint calls done are skipped
+	Options
+	Events Events
+}
+
+// Options are the settings that a run keeps for its whole life, over every resume: where chunks end depends on them.
+type Options struct {
+	Concurrency int   `json:"concurrency"` // ingest jobs in flight; 0 = 8
+	Uploads     int   `json:"uploads"`     // uploads at once; 0 = 2
+	Readers     int   `json:"readers"`     // splits read at once; 0 = 2
+	ChunkBytes  int64 `json:"chunk_bytes"` // upper bound of an upload in bytes; 0 = 100,000,000 (bulk2.MaxUpload)
+	ChunkRows   int64 `json:"chunk_rows"`  // source rows in a chunk; 0 = 500,000
+	MaxErrors   Limit `json:"max_errors"`  // rejected, failed and unprocessed rows after which no more chunks are cut
+	NoSuccess   bool  `json:"no_success"`  // write no success.csv, and do not fetch the results that it needs
+}
+
+// Defaults of Options.
+const (
+	DefaultConcurrency = 8
+	DefaultUploads     = 2
+	DefaultReaders     = 2
+	DefaultChunkRows   = 500_000
+)
+
+func (o Options) withDefaults() Options {
+	fill := func(v *int, d int) {
+		if *v == 0 {
+			*v = d
+		}
+	}
+	fill(&o.Concurrency, DefaultConcurrency)
+	fill(&o.Uploads, DefaultUploads)
+	fill(&o.Readers, DefaultReaders)
+	if o.ChunkBytes == 0 {
+		o.ChunkBytes = bulk2.MaxUpload
+	}
+	if o.ChunkRows == 0 {
+		o.ChunkRows = DefaultChunkRows
+	}
+	return o
+}
+
+// Check reports every setting that cannot be.
+func (o Options) Check() error {
+	var errs []error
+	for name, v := range map[string]int{"concurrency": o.Concurrency, "uploads": o.Uploads, "readers": o.Readers} {
+		if v < 0 || v > 1000 {
+			errs = append(errs, fmt.Errorf("%s is %d; from 1 to 1000 is possible", name, v))
+		}
+	}
+	if o.ChunkBytes < 0 || o.ChunkBytes > 112_000_000 {
+		errs = append(errs, fmt.Errorf("chunk bytes is %d; at most 112,000,000 fit into a job's 150 MB after base64", o.ChunkBytes))
+	}
+	if o.ChunkRows < 0 {
+		errs = append(errs, fmt.Errorf("chunk rows is %d; it must be positive", o.ChunkRows))
+	}
+	return errors.Join(errs...)
+}
+
+// Job is one object, one operation, one mapping.
+type Job struct {
+	Name       string // unique in the run
+	Object     string
+	Operation  bulk2.Operation
+	ExternalID string // field of an upsert
+	Source     sources.Source
+	Mapping    *transform.Plan
+	Columns    []Column // of the upload, in the order of Mapping.Schema
+	Key        string   // source column copied into success.csv; "" = none
+	Limit      int64    // source rows to read; 0 = all
+	Reports    string   // folder of the reports below the run folder; "" = the run folder itself
+}
+
+// Column is one column of the upload.
+type Column struct {
+	Header string
+	Type   string // Salesforce's field type, "" = unknown; it decides which values count as equal when results are matched
+	Key    bool   // its value names the row by itself: Id, external id
+}

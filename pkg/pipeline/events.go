@@ -1,0 +1,82 @@
+package pipeline
+
+import (
+	"time"
+
+	"migrate/pkg/bulk2"
+	"migrate/pkg/checkpoint"
+)
+
+// Events tells an observer what happens. A nil func is skipped. They are called from the goroutines that do the work, some
+// at the same time, and must not block.
+type Events struct {
+	// JobStarted is called once for each job of the run, before its first row is read.
+	JobStarted func(job string)
+	// JobDone is called when a job's last chunk is settled.
+	JobDone func(job string, l checkpoint.Ledger)
+	// Progress is called whenever a number in it has changed.
+	Progress func(Progress)
+	// Step is called when the program is about to take, or has just taken, a step that a crash could fall before or behind.
+	Step func(Step)
+	// Bulk is called when an ingest job reaches a state, as recorded here or as seen in the org.
+	Bulk func(job string, chunk int64, b bulk2.Job)
+	// Warning is called for what the user should know although the run goes on.
+	Warning func(job, message string)
+}
+
+// Step names a point in the life of a chunk. "write" steps stand right before something becomes durable, "call" steps right
+// before a call to the org, "done" steps right behind either.
+type Step string
+
+// The steps, in the order in which a chunk meets them.
+const (
+	StepWriteCut      Step = "write cut"
+	StepDoneCut       Step = "done cut"
+	StepCallCreate    Step = "call create"
+	StepWriteCreated  Step = "write created"
+	StepCallUpload    Step = "call upload"
+	StepWriteUploaded Step = "write uploaded"
+	StepWriteClosing  Step = "write closing"
+	StepCallClose     Step = "call close"
+	StepWriteClosed   Step = "write closed"
+	StepCallResults   Step = "call results"
+	StepWriteReports  Step = "write reports"
+	StepWriteSettled  Step = "write settled"
+	StepDoneSettled   Step = "done settled"
+	StepWriteSplit    Step = "write split read"
+	StepWriteJobDone  Step = "write job done"
+	StepCallAbort     Step = "call abort"
+	StepWriteReplaced Step = "write replaced"
+)
+
+// Steps lists all of them.
+var Steps = []Step{StepWriteCut, StepDoneCut, StepCallCreate, StepWriteCreated, StepCallUpload, StepWriteUploaded,
+	StepWriteClosing, StepCallClose, StepWriteClosed, StepCallResults, StepWriteReports, StepWriteSettled, StepDoneSettled,
+	StepWriteSplit, StepWriteJobDone, StepCallAbort, StepWriteReplaced}
+
+// Progress is where a job stands.
+type Progress struct {
+	Job        string
+	Ledger     checkpoint.Ledger // of what is recorded, earlier processes included
+	Encoding   int64             // rows of chunks that are still being cut
+	Bytes      int64             // of the source, cut so far
+	TotalBytes int64             // of the source; 0 = unknown
+	Uploading  int               // ingest jobs being created or uploaded
+	Queued     int               // ingest jobs that the org has not begun
+	Processing int               // ingest jobs that the org works on
+	Settling   int               // ingest jobs whose results are being fetched
+	InOrg      int64             // rows that jobs in flight say they have processed
+	Since      time.Time         // when this process began with the job
+}
+
+func (e Events) step(s Step) {
+	if e.Step != nil {
+		e.Step(s)
+	}
+}
+
+func (e Events) warn(job, message string) {
+	if e.Warning != nil {
+		e.Warning(job, message)
+	}
+}

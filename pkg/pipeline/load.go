@@ -1,0 +1,215 @@
+package pipeline
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+
+	"migrate/pkg/bulk2"
+	"migrate/pkg/checkpoint"
+	"migrate/pkg/salesforce"
+)
+
+// load is the loader: it sees one chunk through, ingest job by ingest job, until none of its rows is open. Where it begins
+// is told by the state of the chunk's present job, fresh or from an earlier process:
+//
+//	recorded            the org says             then
+//	cut                 –                        create a job, upload, close
+//	created             Open                     abort it, see it aborted, make another from the same rows
+//	uploaded, closing   Open                     the data arrived whole and was not closed: close it
+//	any of these        Aborted, never closed    make another from the same rows
+//	any of these        anything later           it was closed: go on as with closed
+//	created, uploaded   not found                it was never closed: make another
+//	closing, closed     not found                stop: its rows may be in the org or not (VanishedError)
+//	closed              –                        wait for the end, settle
+func (j *jobRun) load(ctx context.Context, c *chunk) error {
+	defer func() { c.body.remove() }()
+	for c.bulk.ID != 0 {
+		var err error
+		switch c.bulk.State {
+		case checkpoint.BulkCut:
+			err = j.submit(ctx, c)
+		case checkpoint.BulkCreated, checkpoint.BulkUploaded, checkpoint.BulkClosing:
+			err = j.ask(ctx, c)
+		case checkpoint.BulkClosed:
+			err = j.finish(ctx, c)
+		default:
+			err = fmt.Errorf("chunk %d has a job in state %q", c.ID, c.bulk.State)
+		}
+		if err != nil {
+			j.track.land(c.bulk)
+			return err
+		}
+	}
+	return nil
+}
+
+// submit brings the rows into a new job and closes it. When the outcome of a step is unknown the state stays as recorded,
+// and ask finds out.
+func (j *jobRun) submit(ctx context.Context, c *chunk) error {
+	if c.bulk.Attempt > maxAttempts {
+		return fmt.Errorf("chunk %d did not get into the org with %d jobs: %w", c.ID, c.bulk.Attempt-1, salesforce.ErrTemporary)
+	}
+	if err := j.uploads.Acquire(ctx, 1); err != nil {
+		return err
+	}
+	defer j.uploads.Release(1)
+	j.track.fly(c.bulk, flight{})
+	body, err := j.bodyOf(ctx, c)
+	if err != nil {
+		return err
+	}
+	j.Events.step(StepCallCreate)
+	job, err := j.Org.Create(ctx, bulk2.Spec{Object: j.Object, Operation: j.Operation, ExternalID: j.ExternalID})
+	if err != nil {
+		return err
+	}
+	c.bulk.SalesforceID = job.ID
+	j.track.created()
+	if err := j.advance(ctx, c, StepWriteCreated, checkpoint.BulkCreated, job); err != nil {
+		return err
+	}
+	j.Events.step(StepCallUpload)
+	err = j.Org.Upload(ctx, job.ID, body.open, body.size)
+	if unclear(err) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if err := j.advance(ctx, c, StepWriteUploaded, checkpoint.BulkUploaded, job); err != nil {
+		return err
+	}
+	return j.close(ctx, c)
+}
+
+// maxAttempts bounds the ingest jobs of one chunk; it is far above what faults that pass can cause.
+const maxAttempts = 50
+
+// close closes a job whose data is complete.
+func (j *jobRun) close(ctx context.Context, c *chunk) error {
+	if err := j.advance(ctx, c, StepWriteClosing, checkpoint.BulkClosing, bulk2.Job{ID: c.bulk.SalesforceID, State: bulk2.StateOpen}); err != nil {
+		return err
+	}
+	j.Events.step(StepCallClose)
+	job, err := j.Org.Close(ctx, c.bulk.SalesforceID)
+	if unclear(err) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return j.closed(ctx, c, job)
+}
+
+// closed records that the org has the rows; the upload is not needed any more.
+func (j *jobRun) closed(ctx context.Context, c *chunk, job bulk2.Job) error {
+	if err := j.advance(ctx, c, StepWriteClosed, checkpoint.BulkClosed, job); err != nil {
+		return err
+	}
+	c.body.remove()
+	c.body = nil
+	return nil
+}
+
+// ask lets the org decide what became of a job that may have been uploaded or closed.
+func (j *jobRun) ask(ctx context.Context, c *chunk) error {
+	j.track.fly(c.bulk, flight{})
+	job, err := j.Org.Job(ctx, c.bulk.SalesforceID)
+	switch {
+	case isGone(err) && c.bulk.State == checkpoint.BulkClosing:
+		return j.vanished(c)
+	case isGone(err):
+		return j.replace(ctx, c, "the org does not know it any more, and it was never closed")
+	case err != nil:
+		return err
+	}
+	switch {
+	case job.State == bulk2.StateOpen && c.bulk.State == checkpoint.BulkCreated:
+		j.Events.step(StepCallAbort)
+		if job, err = j.Org.Abort(ctx, job.ID); err != nil && !unclear(err) && !isGone(err) {
+			return err
+		}
+		if job, err = j.Org.Job(ctx, c.bulk.SalesforceID); err != nil && !isGone(err) {
+			return err
+		}
+		if err == nil && job.State != bulk2.StateAborted {
+			return nil // ask again
+		}
+		return j.replace(ctx, c, "found open, whether its data had arrived was not known; aborted")
+	case job.State == bulk2.StateOpen:
+		return j.close(ctx, c)
+	case job.State == bulk2.StateAborted && c.bulk.State != checkpoint.BulkClosing:
+		return j.replace(ctx, c, "aborted before it was closed")
+	}
+	return j.closed(ctx, c, job)
+}
+
+// replace gives the rows of a job that was surely never processed to a new one.
+func (j *jobRun) replace(ctx context.Context, c *chunk, why string) error {
+	j.Events.step(StepWriteReplaced)
+	next, err := j.Checkpoint.Replace(ctx, c.bulk, why)
+	if err != nil {
+		return err
+	}
+	j.track.land(c.bulk)
+	c.bulk = next
+	return nil
+}
+
+// finish waits for the end of a closed job and settles it.
+func (j *jobRun) finish(ctx context.Context, c *chunk) error {
+	job, err := j.waiter.wait(ctx, c.bulk.SalesforceID, c.bulk.Rows, func(job bulk2.Job) {
+		j.track.fly(c.bulk, flight{state: job.State, processed: job.Processed})
+		j.tell(c, job)
+	})
+	if isGone(err) {
+		return j.vanished(c)
+	}
+	if err != nil {
+		return err
+	}
+	j.track.fly(c.bulk, flight{settling: true})
+	return j.settle(ctx, c, job)
+}
+
+// advance records that the job has reached a state.
+func (j *jobRun) advance(ctx context.Context, c *chunk, step Step, state checkpoint.BulkState, job bulk2.Job) error {
+	j.Events.step(step)
+	if err := j.Checkpoint.Advance(ctx, c.bulk, state); err != nil {
+		return err
+	}
+	c.bulk.State = state
+	j.tell(c, job)
+	return nil
+}
+
+func (j *jobRun) tell(c *chunk, job bulk2.Job) {
+	if j.Events.Bulk != nil {
+		j.Events.Bulk(j.Name, c.ID, job)
+	}
+}
+
+func (j *jobRun) vanished(c *chunk) error {
+	return &VanishedError{Job: c.bulk.SalesforceID, State: string(c.bulk.State), Rows: c.bulk.Rows,
+		First: fmt.Sprintf("%s line %d", c.split.Path, c.start.Line)}
+}
+
+// unclear reports whether a call may have taken effect although it failed: a lost answer, or a refusal that says that the
+// job is in another state than it should be.
+func unclear(err error) bool {
+	if errors.Is(err, salesforce.ErrOutcomeUnknown) {
+		return true
+	}
+	var api *salesforce.APIError
+	return errors.As(err, &api) && api.Status == http.StatusBadRequest &&
+		(api.Code == "INVALIDJOBSTATE" || api.Code == "BULK_API_ERROR")
+}
+
+// isGone reports whether the org says that it knows no such job.
+func isGone(err error) bool {
+	var api *salesforce.APIError
+	return errors.As(err, &api) && api.Status == http.StatusNotFound && !strings.Contains(api.Code, "LOCATOR")
+}

@@ -1,0 +1,365 @@
+package pipeline
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+	"golang.org/x/sync/semaphore"
+
+	"migrate/pkg/checkpoint"
+	"migrate/pkg/sources"
+)
+
+// Run works on the jobs of a run until every row is accounted for, or until it cannot go on. It starts where the
+// checkpoint says that an earlier Run has ended, however that one ended.
+//
+// The Summary is good also when there is an error. Errors to tell apart: ErrMaxErrors, ErrAccounting, *VanishedError,
+// *JobFailedError, *ConfigError, *sources.SyntaxError, sources.ErrChanged, and those of package salesforce.
+func Run(ctx context.Context, cfg Config) (Summary, error) {
+	cfg.Options = cfg.Options.withDefaults()
+	if err := cfg.Check(); err != nil {
+		return Summary{}, &ConfigError{err}
+	}
+	r := &run{Config: cfg, uploads: semaphore.NewWeighted(int64(cfg.Uploads)), waiter: newWaiter(cfg.Org)}
+	err := r.work(ctx)
+	keep := context.WithoutCancel(ctx) // the state is saved also when the user has interrupted
+	sum, sumErr := Summarize(keep, cfg.Checkpoint)
+	if err == nil {
+		err = sumErr
+	}
+	if err == nil {
+		err = sum.check()
+	}
+	if errors.Is(err, ErrAccounting) || err == nil {
+		message := ""
+		if err != nil {
+			message = err.Error()
+		}
+		return sum, errors.Join(err, cfg.Checkpoint.SetRunState(keep, checkpoint.RunDone, message))
+	}
+	return sum, errors.Join(err, cfg.Checkpoint.SetRunState(keep, checkpoint.RunStopped, err.Error()))
+}
+
+// run is one call of Run.
+type run struct {
+	Config
+	reports *reports
+	uploads *semaphore.Weighted
+	waiter  *waiter
+}
+
+func (r *run) work(ctx context.Context) error {
+	if err := clearSpools(r.Dir); err != nil {
+		return err
+	}
+	defer clearSpools(r.Dir)
+	if err := r.Checkpoint.SetRunState(ctx, checkpoint.RunRunning, ""); err != nil {
+		return err
+	}
+	recorded, err := r.Checkpoint.Offsets(ctx)
+	if err != nil {
+		return err
+	}
+	var folders []string
+	for _, j := range r.Jobs {
+		folders = append(folders, j.Reports)
+	}
+	if r.reports, err = openReports(r.Dir, recorded, folders); err != nil {
+		return err
+	}
+	states := map[string]checkpoint.JobState{}
+	known, err := r.Checkpoint.Jobs(ctx)
+	if err != nil {
+		return err
+	}
+	for _, j := range known {
+		states[j.Name] = j.State
+	}
+	for _, j := range r.Jobs {
+		if states[j.Name] == checkpoint.JobDone {
+			continue
+		}
+		if err := (&jobRun{run: r, Job: j}).work(ctx); err != nil {
+			return fmt.Errorf("job %s: %w", j.Name, err)
+		}
+	}
+	return nil
+}
+
+// jobRun is one job while it is worked on.
+type jobRun struct {
+	*run
+	Job
+	track     tracker
+	newlines  atomic.Int64  // values whose line breaks were made LF
+	settling  sync.Mutex    // one settlement at a time holds a result index in memory
+	halt      chan struct{} // closed: take no new rows, but see the chunks in flight through
+	haltOnce  sync.Once
+	haltCause error
+}
+
+// stop ends the reading of the source; chunks in flight are seen through. Only the first cause counts.
+func (j *jobRun) stop(cause error) {
+	j.haltOnce.Do(func() {
+		j.haltCause = cause
+		close(j.halt)
+	})
+}
+
+func (j *jobRun) stopped() bool {
+	select {
+	case <-j.halt:
+		return true
+	default:
+		return false
+	}
+}
+
+// work runs the two pools of the job: readers that cut chunks, loaders that see them through.
+func (j *jobRun) work(ctx context.Context) error {
+	j.halt = make(chan struct{})
+	splits, err := j.Checkpoint.Splits(ctx, j.Name)
+	if err != nil {
+		return err
+	}
+	unsettled, err := j.Checkpoint.Unsettled(ctx, j.Name)
+	if err != nil {
+		return err
+	}
+	if err := j.track.begin(ctx, j, splits); err != nil {
+		return err
+	}
+	if j.Events.JobStarted != nil {
+		j.Events.JobStarted(j.Name)
+	}
+	j.checkErrors()
+
+	g, ctx := errgroup.WithContext(ctx)
+	chunks := make(chan *chunk)
+	polls, stopPolls := context.WithCancel(ctx)
+	var scheduler sync.WaitGroup
+	scheduler.Go(func() { j.waiter.run(polls) })
+	defer scheduler.Wait()
+	defer stopPolls()
+
+	g.Go(func() error {
+		defer close(chunks)
+		if err := j.readUnsettled(ctx, unsettled, splits, chunks); err != nil {
+			return err
+		}
+		return j.readSplits(ctx, splits, chunks)
+	})
+	for range j.Concurrency {
+		g.Go(func() error {
+			for c := range chunks {
+				if err := j.load(ctx, c); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+	}
+	if err := g.Wait(); err != nil {
+		return err
+	}
+	if n := j.newlines.Load(); n > 0 {
+		j.Events.warn(j.Name, fmt.Sprintf("line breaks inside %d values were sent as LF; the org refuses CR LF inside a value", n))
+	}
+	if j.stopped() {
+		return j.haltCause
+	}
+	j.Events.step(StepWriteJobDone)
+	if err := j.Checkpoint.SetJobDone(ctx, j.Name); err != nil {
+		return err
+	}
+	if j.Events.JobDone != nil {
+		l, err := j.Checkpoint.Ledger(ctx, j.Name)
+		if err != nil {
+			return err
+		}
+		j.Events.JobDone(j.Name, l)
+	}
+	return nil
+}
+
+// readUnsettled hands on the chunks that an earlier process has cut and not settled.
+func (j *jobRun) readUnsettled(ctx context.Context, list []checkpoint.Unsettled, splits []checkpoint.Split, chunks chan<- *chunk) error {
+	specs := map[string]sources.Split{}
+	for _, sp := range splits {
+		var s sources.Split
+		if err := json.Unmarshal([]byte(sp.Spec), &s); err != nil {
+			return fmt.Errorf("split %s: %w", sp.ID, err)
+		}
+		specs[sp.ID] = s
+	}
+	for _, u := range list {
+		c := &chunk{Chunk: u.Chunk, bulk: u.BulkJob, split: specs[u.Chunk.Split]}
+		if err := json.Unmarshal([]byte(u.Chunk.Start), &c.start); err != nil {
+			return fmt.Errorf("chunk %d: %w", c.ID, err)
+		}
+		if err := send(ctx, chunks, c); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// readSplits cuts what is left of every split, several splits at once. With a row limit they are read one by one, so that
+// the same rows are taken on every run.
+func (j *jobRun) readSplits(ctx context.Context, splits []checkpoint.Split, chunks chan<- *chunk) error {
+	var before int64
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(j.Readers)
+	if j.Limit > 0 {
+		g.SetLimit(1)
+	}
+	for _, sp := range splits {
+		end := int64(math.MaxInt64)
+		if j.Limit > 0 {
+			// A split that was cut to its end before the limit has given its rows; an open one gives the rest.
+			end = j.Limit - before
+		}
+		if sp.State == checkpoint.SplitRead {
+			before += sp.Rows
+			continue
+		}
+		if j.Limit > 0 {
+			rows, err := j.readSplit(ctx, sp, max(end, 0), chunks)
+			if err != nil {
+				return err
+			}
+			before += rows
+			continue
+		}
+		g.Go(func() error {
+			_, err := j.readSplit(ctx, sp, end, chunks)
+			return err
+		})
+	}
+	return g.Wait()
+}
+
+// readSplit is the reader: it takes a split from where its last chunk ends to row end (exclusive), batch by batch, and cuts
+// chunks. It returns the number of rows that the split has given in all. A source that cannot be followed stops the job,
+// after all rows before that place are on their way.
+func (j *jobRun) readSplit(ctx context.Context, sp checkpoint.Split, end int64, chunks chan<- *chunk) (int64, error) {
+	var split sources.Split
+	if err := json.Unmarshal([]byte(sp.Spec), &split); err != nil {
+		return 0, fmt.Errorf("split %s: %w", sp.ID, err)
+	}
+	var from sources.Position
+	if err := json.Unmarshal([]byte(sp.Next), &from); err != nil {
+		return 0, fmt.Errorf("split %s: %w", sp.ID, err)
+	}
+	if j.stopped() {
+		return from.Row, nil
+	}
+	r, err := j.Source.Open(ctx, split, from)
+	if err != nil {
+		j.stop(err)
+		return from.Row, nil
+	}
+	defer r.Close()
+	cut := j.newCutter(split, from, sp.Blank, func(c *chunk) error { return send(ctx, chunks, c) })
+	defer cut.close()
+	var sourceErr error
+	for cut.at.Row < end {
+		if j.stopped() {
+			return cut.start.Row, nil
+		}
+		b, err := r.Next(ctx)
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if ctx.Err() != nil {
+			return cut.start.Row, ctx.Err()
+		}
+		if err != nil {
+			sourceErr = err
+			break
+		}
+		err = cut.add(ctx, b, end)
+		b.Rows.Release()
+		if err != nil {
+			return cut.start.Row, err
+		}
+		j.track.encoding(split.ID, cut.at)
+	}
+	if err := cut.cut(ctx); err != nil {
+		return cut.start.Row, err
+	}
+	if sourceErr != nil {
+		j.stop(sourceErr)
+		return cut.start.Row, nil
+	}
+	j.Events.step(StepWriteSplit)
+	return cut.start.Row, j.Checkpoint.SetSplitRead(ctx, j.Name, sp.ID, cut.blank)
+}
+
+// recordCut makes a new chunk durable, with its rejects.
+func (j *jobRun) recordCut(ctx context.Context, c checkpoint.Chunk, next checkpoint.Split, rejects []byte) (checkpoint.Chunk, checkpoint.BulkJob, error) {
+	var bulk checkpoint.BulkJob
+	j.Events.step(StepWriteCut)
+	rejected := smallPage(filepath.Join(j.Reports, RejectedFile), j.reportHeader(), rejects)
+	err := j.reports.record([]page{rejected}, func(o checkpoint.Offsets) error {
+		var err error
+		c, bulk, err = j.Checkpoint.Cut(ctx, c, next, o)
+		return err
+	})
+	if err != nil {
+		return c, bulk, err
+	}
+	j.Events.step(StepDoneCut)
+	j.track.cut(c)
+	j.checkErrors()
+	return c, bulk, nil
+}
+
+// reportHeader is the header of all reports but success.csv.
+func (j *jobRun) reportHeader() []string {
+	var names []string
+	for _, f := range j.Source.Schema().Fields() {
+		names = append(names, f.Name)
+	}
+	return append(names, ReportColumns...)
+}
+
+// checkErrors stops the job when more rows are bad than the user allows.
+func (j *jobRun) checkErrors() {
+	l := j.track.ledger()
+	bad := l.Rejected + l.Failed + l.Unprocessed + l.Unaccounted
+	if j.MaxErrors.Exceeded(bad, l.Read) {
+		j.stop(fmt.Errorf("%w: %d of %d rows read, more than --max-errors %s allows", ErrMaxErrors, bad, l.Read, j.MaxErrors))
+	}
+}
+
+func send(ctx context.Context, chunks chan<- *chunk, c *chunk) error {
+	select {
+	case chunks <- c:
+		return nil
+	case <-ctx.Done():
+		c.body.remove()
+		return ctx.Err()
+	}
+}
+
+// sleep waits or returns early with the context's error.
+func sleep(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
