@@ -86,7 +86,9 @@ func (r *csvReader) badByte(at int) string {
 	switch {
 	case r.win.codec.name == encUTF8:
 		return fmt.Sprintf("byte 0x%02X is not valid UTF-8; if all such rows are wrong, the file has another encoding", b[0])
-	case b[0] == oddByte:
+	case r.win.codec.name == encWindows1252:
+		return "a byte that Windows-1252 does not define"
+	case b[0] == noChar:
 		return "the file ends in the middle of a UTF-16 character"
 	case len(b) >= 3:
 		return fmt.Sprintf("0x%04X is half of a UTF-16 surrogate pair", uint(b[0]&0x0F)<<12|uint(b[1]&0x3F)<<6|uint(b[2]&0x3F))

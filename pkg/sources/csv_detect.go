@@ -65,6 +65,9 @@ func try(g grammar, text []byte, last, header bool) trial {
 		if !g.scan(&rec, text, p, last, 0) {
 			// A quote open at the end of the head is no fault unless it has been for long.
 			t.open = rec.openAt != none && (last || len(text)-rec.openAt > len(text)/2)
+			if t.header == 0 && header {
+				t.header = rec.count + 1
+			}
 			break
 		}
 		switch ending := text[rec.end:rec.next]; {
@@ -81,12 +84,15 @@ func try(g grammar, text []byte, last, header bool) trial {
 		}
 		if rec.badAt != none {
 			t.bad++
-			t.records++
-			continue
+		} else {
+			t.quoted += rec.quoted
 		}
-		t.quoted += rec.quoted
 		if t.header == 0 && header {
 			t.header = rec.count
+			continue
+		}
+		if rec.badAt != none {
+			t.records++
 			continue
 		}
 		t.records++
@@ -154,7 +160,7 @@ func detect(text []byte, last bool, opt CSVOptions) (trial, []string, error) {
 	switch {
 	case first.columns < 2:
 		pick = single
-	case first.header < 2 || first.score() < 0.5 && single.score() > first.score():
+	case first.header < 2:
 		pick = single
 		notes = append(notes, fmt.Sprintf("the first line is one column, though delimiter '%s' would give %s in %s of the head; if the header stands further down, use --skip-lines, and if '%s' separates, --delimiter",
 			delimiterName(first.g.delim), plural(first.columns, "column"), share(first), delimiterName(first.g.delim)))
@@ -201,7 +207,7 @@ func bestQuotes(delim byte, text []byte, opt CSVOptions, run func(grammar) trial
 		}
 	}
 	if !ok || t.bad > 0 || t.open {
-		if u, can := either(0); can && (!ok || t.quoted < t.bad+1 && u.agree > t.agree) {
+		if u, can := either(0); can && (!ok || t.quoted == 0 && t.bad >= 3 && u.score() > t.score()) {
 			t = u
 		}
 	}

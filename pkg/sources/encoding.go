@@ -63,9 +63,10 @@ func codecFor(name string) (codec, error) {
 	return codec{}, fmt.Errorf("encoding %q is not known", name)
 }
 
-// oddByte stands for the half unit that a cut UTF-16 file ends with. It is never part of UTF-8, so
-// the record it is in is bad, and it counts as one byte on disk.
-const oddByte = 0xFF
+// noChar stands for one byte on disk that is no character: one that Windows-1252 leaves undefined, or
+// the half unit that a cut UTF-16 file ends with. It is never part of UTF-8, so the record it is in is
+// found invalid.
+const noChar = 0xFF
 
 // decodeUTF16 writes a lone surrogate as the three bytes that UTF-8 would use if it allowed them:
 // the record it stands in is then found invalid, and the bytes still count as one unit of two.
@@ -88,7 +89,7 @@ func decodeUTF16(order binary.ByteOrder) func(dst, src []byte, last bool) (int, 
 			}
 			if ns+2 > len(src) {
 				if last && ns+1 == len(src) {
-					dst[nd] = oddByte
+					dst[nd] = noChar
 					nd++
 					ns++
 				}
@@ -127,10 +128,14 @@ var table1252 = func() (t [256]rune) {
 
 func decode1252(dst, src []byte, _ bool) (nd, ns int) {
 	for ns < len(src) && nd+3 <= len(dst) {
-		if c := src[ns]; c < utf8.RuneSelf {
+		switch c := src[ns]; {
+		case c < utf8.RuneSelf:
 			dst[nd] = c
 			nd++
-		} else {
+		case table1252[c] == utf8.RuneError:
+			dst[nd] = noChar
+			nd++
+		default:
 			nd += utf8.EncodeRune(dst[nd:], table1252[c])
 		}
 		ns++
@@ -145,7 +150,7 @@ func rawLenUTF16(text []byte) int {
 		switch {
 		case c < 0x80 || c >= 0xC0 && c < 0xF0:
 			n += 2
-		case c == oddByte:
+		case c == noChar:
 			n++
 		case c >= 0xF0:
 			n += 4

@@ -132,7 +132,7 @@ func validSamples(r io.ReaderAt, size int64) (guess, error) {
 			}
 			switch b[0] {
 			case 0x81, 0x8D, 0x8F, 0x90, 0x9D:
-				undefined++
+				undefined++ // if it is no UTF-8
 			}
 			b = b[n:]
 		}
@@ -146,7 +146,7 @@ func validSamples(r io.ReaderAt, size int64) (guess, error) {
 	}
 	g := guess{name: encWindows1252, notes: []string{"the text is not valid UTF-8; Windows-1252 is assumed"}}
 	if undefined > 0 {
-		g.notes = append(g.notes, "it holds bytes that Windows-1252 does not define either, so it may be in another encoding")
+		g.notes = append(g.notes, "it holds bytes that Windows-1252 does not define either, so it may be in another encoding; their rows will be rejected")
 	}
 	return g, nil
 }

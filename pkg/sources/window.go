@@ -10,6 +10,7 @@ import (
 
 const (
 	windowSize = 256 << 10 // bytes of decoded text held at once, unless a record is longer
+	rawSize    = 64 << 10  // bytes read at once where they have to be decoded
 	slack      = 32        // bytes after the text that may be read but mean nothing
 	none       = math.MaxInt
 )
@@ -30,7 +31,11 @@ type window struct {
 }
 
 func newWindow(src io.Reader, c codec) *window {
-	return &window{src: src, codec: c, buf: make([]byte, windowSize+slack), bad: none}
+	w := &window{src: src, codec: c, buf: make([]byte, windowSize+slack), bad: none}
+	if c.decode != nil {
+		w.raw = make([]byte, 0, rawSize)
+	}
+	return w
 }
 
 // fill brings more text in behind what is there, moving or growing the buffer to make room.
