@@ -1,0 +1,154 @@
+package localorg
+
+import (
+	"crypto/rsa"
+	"errors"
+	"io/fs"
+	"log/slog"
+	"time"
+)
+
+// Config says what an org is like. The zero value is an org in memory with the built-in schema that works as fast as
+// it can and that nobody can log in to: set AccessToken, or ClientID with ClientSecret or JWTKey.
+type Config struct {
+	// Dir is the folder that keeps the org across processes; it is made when it is missing. "" keeps the org in
+	// memory, with uploads in a temporary folder that Close removes.
+	Dir string
+	// Schema holds describe snapshots, one *.json per object in the form of the org's own describe answer.
+	// nil: the built-in set.
+	Schema fs.FS
+	// Seed decides ids, tokens and the order of results. 0 means 1. A kept org goes on with the seed that it was made with.
+	Seed uint64
+	// Now is the clock of the org. nil: time.Now.
+	Now func() time.Time
+
+	// AccessToken is valid without a login and never expires. "": none.
+	AccessToken string
+	// ClientID and ClientSecret are accepted by the client credentials flow; ClientID is the issuer of JWT assertions.
+	ClientID, ClientSecret string
+	// JWTKey checks JWT bearer assertions (RS256). nil: the flow is refused.
+	JWTKey *rsa.PublicKey
+	// TokenLife is how long a token from a login works, counted from the login; stricter than a real org, where
+	// use prolongs it. 0: two hours.
+	TokenLife time.Duration
+
+	// StartDelay is the time that a closed job waits before it is looked at. 0: none.
+	StartDelay time.Duration
+	// BatchTime is the service time of an internal batch of 10,000 rows; smaller ones take their share. 0: none.
+	BatchTime time.Duration
+	// Slots is how many internal batches are processed at once. 0: 4.
+	Slots int
+	// KeepOrder gives results in upload order. By default they are shuffled, since Salesforce promises no order.
+	KeepOrder bool
+
+	// MaxUpload is the size limit of one upload in bytes after base64. 0: 150,000,000, which is 112,500,000 bytes as sent.
+	MaxUpload int64
+	// DailyAPI is how many requests are allowed in 24 hours. 0: 100,000.
+	DailyAPI int64
+	// DailyBatches is how many internal batches are allowed in 24 hours; a job also takes one for itself. 0: 15,000.
+	DailyBatches int64
+	// DailyRecords is how many ingest rows are allowed in 24 hours. 0: 150,000,000.
+	DailyRecords int64
+	// JobsPerPage is the page size of job lists. 0: 1,000.
+	JobsPerPage int
+	// QueryPage is the page size of query answers. 0: 2,000.
+	QueryPage int
+
+	// AuditFields says whether CreatedDate, CreatedById, LastModifiedDate and LastModifiedById may be set on insert.
+	// nil: they may.
+	AuditFields *bool
+	// NoHardDelete takes away the permission for hardDelete.
+	NoHardDelete bool
+	// AutoNumbers gives the display format of auto number fields by "Object.Field". Others get "{00000000}".
+	// nil: the formats of the built-in schema.
+	AutoNumbers map[string]string
+
+	// The rest are choices where the documents are silent or disagree.
+
+	// EchoTyped writes dates, datetimes, booleans and #N/A of result files in the org's own form, as it does with
+	// numbers. Default: as uploaded.
+	EchoTyped bool
+	// CommaResults writes result files with commas whatever the job's delimiter. Default: the job's.
+	CommaResults bool
+	// EarlyResults lets result files be read before the job has ended. Default: 400 INVALIDJOBSTATE.
+	EarlyResults bool
+	// CloseEmpty lets a job be closed that got no upload; it ends JobComplete with no rows. Default: 400 INVALIDJOBSTATE.
+	CloseEmpty bool
+	// WrongColumnsFailJob fails the job when a row has too few or too many columns. Default: the row fails.
+	WrongColumnsFailJob bool
+	// BlankByQuoteFailsJob fails the job when a blank stands between a delimiter and a quote. Default: the row fails.
+	BlankByQuoteFailsJob bool
+	// ColumnsFromOne counts columns from one in "Failed to deserialize field at col". Default: from zero.
+	ColumnsFromOne bool
+	// FirstDuplicateWins saves the first of several rows with one external id in a chunk. Default: all of them fail.
+	FirstDuplicateWins bool
+	// SeeSiblings lets relationship columns find parents that earlier rows of the same job made. Default: they are not seen.
+	SeeSiblings bool
+	// CaseSensitiveHeaders matches column names exactly. Default: in any case.
+	CaseSensitiveHeaders bool
+	// NoGzip answers plain even when the client accepts gzip.
+	NoGzip bool
+	// RefuseGzipUpload answers 415 to an upload with Content-Encoding: gzip. Default: it is unpacked.
+	RefuseGzipUpload bool
+
+	// Logger hears about jobs and faults at debug level and about damage at error level. nil: silent.
+	Logger *slog.Logger
+}
+
+func (c Config) withDefaults() Config {
+	if c.Seed == 0 {
+		c.Seed = 1
+	}
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	if c.TokenLife == 0 {
+		c.TokenLife = 2 * time.Hour
+	}
+	if c.Slots == 0 {
+		c.Slots = 4
+	}
+	if c.MaxUpload == 0 {
+		c.MaxUpload = 150_000_000
+	}
+	if c.DailyAPI == 0 {
+		c.DailyAPI = 100_000
+	}
+	if c.DailyBatches == 0 {
+		c.DailyBatches = 15_000
+	}
+	if c.DailyRecords == 0 {
+		c.DailyRecords = 150_000_000
+	}
+	if c.JobsPerPage == 0 {
+		c.JobsPerPage = 1_000
+	}
+	if c.QueryPage == 0 {
+		c.QueryPage = 2_000
+	}
+	if c.AuditFields == nil {
+		yes := true
+		c.AuditFields = &yes
+	}
+	if c.AutoNumbers == nil {
+		c.AutoNumbers = map[string]string{"Invoice__c.Name": "INV-{000000}", "Case.CaseNumber": "{00000000}"}
+	}
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	return c
+}
+
+func (c Config) check() error {
+	switch {
+	case c.Slots < 0:
+		return errors.New("localorg: slots must be positive")
+	case c.StartDelay < 0 || c.BatchTime < 0 || c.TokenLife < 0:
+		return errors.New("localorg: times must not be negative")
+	case c.MaxUpload < 0 || c.DailyAPI < 0 || c.DailyBatches < 0 || c.DailyRecords < 0:
+		return errors.New("localorg: limits must not be negative")
+	case c.JobsPerPage < 0 || c.QueryPage < 0:
+		return errors.New("localorg: page sizes must not be negative")
+	}
+	return nil
+}

@@ -1,0 +1,5 @@
+package localorg
+
+const childEnv = "LOCALORG_TEST_CHILD"
+
+func child() {}

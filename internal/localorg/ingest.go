@@ -1,0 +1,379 @@
+package localorg
+
+import (
+	"compress/gzip"
+	"errors"
+	"fmt"
+	"io"
+	"mime"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+)
+
+const fastPoll = 900 * time.Millisecond // asking more often than once a second, with room for jitter
+
+// check fills in the defaults of a new job and refuses what the org refuses.
+func (o *Org) check(s *jobSpec) (*object, *field, error) {
+	invalid := func(value, property string) error {
+		return refuse(400, "API_ERROR", "Invalid value: '%s' supplied for property: '%s'", value, property)
+	}
+	setDefault(&s.ContentType, "CSV")
+	setDefault(&s.ColumnDelimiter, "COMMA")
+	setDefault(&s.LineEnding, "LF")
+	switch s.Operation {
+	case "insert", "update", "upsert", "delete", "hardDelete":
+	default:
+		return nil, nil, invalid(s.Operation, "operation")
+	}
+	if s.ContentType != "CSV" {
+		return nil, nil, invalid(s.ContentType, "contentType")
+	}
+	if _, ok := delimiters[s.ColumnDelimiter]; !ok {
+		return nil, nil, invalid(s.ColumnDelimiter, "columnDelimiter")
+	}
+	if s.LineEnding != "LF" && s.LineEnding != "CRLF" {
+		return nil, nil, invalid(s.LineEnding, "lineEnding")
+	}
+	obj := o.schema.object(s.Object)
+	if objectsOutsideBulk[strings.ToLower(s.Object)] {
+		return nil, nil, refuse(400, "INVALIDENTITY", "Entity '%s' is not supported by the Bulk API.", s.Object)
+	}
+	if obj == nil {
+		return nil, nil, refuse(400, "INVALIDJOB", "InvalidJob : Unable to find object: %s", s.Object)
+	}
+	allowed := map[string]bool{"insert": obj.Createable, "update": obj.Updateable, "upsert": obj.Createable && obj.Updateable,
+		"delete": obj.Deletable, "hardDelete": obj.Deletable}[s.Operation]
+	if !allowed { // the text is a guess
+		return nil, nil, refuse(400, "INVALIDENTITY", "Entity '%s' is not supported by the Bulk API.", s.Object)
+	}
+	if s.Operation == "hardDelete" && o.cfg.NoHardDelete {
+		return nil, nil, refuse(400, "FEATURENOTENABLED",
+			"FeatureNotEnabled : hardDelete operation requires special user profile permission, please contact your system administrator")
+	}
+	if s.AssignmentRuleID != "" && obj.Name != "Case" && obj.Name != "Lead" {
+		return nil, nil, invalid(s.AssignmentRuleID, "assignmentRuleId")
+	}
+	if s.Operation != "upsert" {
+		s.ExternalID = ""
+		return obj, nil, nil
+	}
+	if s.ExternalID == "" {
+		return nil, nil, refuse(400, "INVALIDJOB", "InvalidJob : External ID was blank for %s. An External ID must be specified for upsert.", obj.Name)
+	}
+	f := obj.field(s.ExternalID)
+	if f == nil || f.kind != kindID && !f.ExternalID && !f.IDLookup {
+		return nil, nil, refuse(400, "INVALIDJOB", "InvalidJob : Field name provided, %s does not match an External ID for %s", s.ExternalID, obj.Name)
+	}
+	return obj, f, nil
+}
+
+func setDefault(s *string, value string) {
+	if *s == "" {
+		*s = value
+	}
+}
+
+func (o *Org) createJob(c *call) error {
+	if c.major < 41 {
+		return errNotFound
+	}
+	var spec jobSpec
+	if err := c.decode(&spec); err != nil {
+		return err
+	}
+	obj, key, err := o.check(&spec)
+	if err != nil {
+		return err
+	}
+	now := o.now()
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	j := &job{number: o.nextJob, id: makeID("750", o.firstJob+uint64(o.nextJob)), spec: spec, obj: obj, key: key,
+		version: c.version, user: c.user, created: now, stamp: now}
+	if err := o.log(eventCreated, event{Job: j.number, Time: now, Spec: &spec, Version: j.version, User: string(j.user)}); err != nil {
+		return err
+	}
+	o.nextJob++
+	o.jobs[j.number] = j
+	return c.reply(200, j.fresh())
+}
+
+// job finds a job by its id, of 15 or 18 characters. Callers hold the lock.
+func (o *Org) job(text string) (*job, error) {
+	id, ok := parseID([]byte(text))
+	if !ok {
+		return nil, errNotFound
+	}
+	n, ok := id.number()
+	if !ok || id.prefix() != "750" || n < o.firstJob || o.jobs[uint32(n-o.firstJob)] == nil {
+		return nil, errNotFound
+	}
+	return o.jobs[uint32(n-o.firstJob)], nil
+}
+
+func (o *Org) jobInfo(c *call) error {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	j, err := o.job(c.args[0])
+	if err != nil {
+		return err
+	}
+	if j.state == stateUploadComplete || j.state == stateInProgress {
+		now := o.now()
+		if gap := now.Sub(j.polled); gap < fastPoll {
+			o.violation(j, ViolationFastPoll, "asked again after %v", gap)
+		}
+		j.polled = now
+	}
+	return c.reply(200, j.full())
+}
+
+func (o *Org) listJobs(c *call) error {
+	q := c.r.URL.Query()
+	switch t := q.Get("jobType"); t {
+	case "", "V2Ingest", "Classic", "BigObjectIngest":
+	default:
+		return refuse(400, "API_ERROR", "Invalid value: '%s' supplied for property: 'jobType'", t)
+	}
+	from := 0
+	if at := q.Get("queryLocator"); at != "" {
+		id, n, ok := strings.Cut(at, "-")
+		var err error
+		if from, err = strconv.Atoi(n); err != nil || !ok || id != jobListLocator || from < 0 {
+			return refuse(400, "API_ERROR", "Invalid value: '%s' supplied for property: 'queryLocator'", at)
+		}
+	}
+	o.mu.RLock()
+	defer o.mu.RUnlock()
+	records := []jobInfo{}
+	var next any
+	if t := q.Get("jobType"); t == "" || t == "V2Ingest" {
+		jobs := o.sortedJobs()
+		for _, j := range jobs[min(from, len(jobs)):] {
+			if len(records) == o.cfg.JobsPerPage {
+				next = fmt.Sprintf("/services/data/v%s/jobs/ingest?queryLocator=%s-%d", c.version, jobListLocator, from+len(records))
+				break
+			}
+			records = append(records, j.listed())
+		}
+	}
+	return c.reply(200, map[string]any{"done": next == nil, "records": records, "nextRecordsUrl": next})
+}
+
+const jobListLocator = "01g5g0000000ABCAA2"
+
+func (o *Org) deleteJob(c *call) error {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	j, err := o.job(c.args[0])
+	if err != nil {
+		return err
+	}
+	if j.state == stateOpen || j.state == stateInProgress {
+		return refuse(400, "API_ERROR", "Error encountered when deleting the job because the job is not terminated")
+	}
+	if err := o.log(eventDeleted, event{Job: j.number, Time: o.now()}); err != nil {
+		return err
+	}
+	j.state = stateAborted // what waits for a slot passes on
+	delete(o.jobs, j.number)
+	if j.uploaded {
+		os.Remove(o.uploadPath(j))
+	}
+	c.w.WriteHeader(204)
+	return nil
+}
+
+func (o *Org) patchJob(c *call) error {
+	var in struct {
+		State string `json:"state"`
+	}
+	if err := c.decode(&in); err != nil {
+		return err
+	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	j, err := o.job(c.args[0])
+	if err != nil {
+		return err
+	}
+	switch in.State {
+	case "UploadComplete":
+		err = o.closeJob(j, string(c.user))
+	case "Aborted":
+		err = o.abortJob(j)
+	default:
+		err = refuse(400, "API_ERROR", "Invalid value: '%s' supplied for property: 'state'", in.State)
+	}
+	if err != nil {
+		return err
+	}
+	return c.reply(200, j.brief())
+}
+
+// closeJob starts the processing of an open job.
+func (o *Org) closeJob(j *job, user string) error {
+	switch {
+	case j.state == stateAborted: // the text is a guess
+		return refuse(400, "INVALIDJOBSTATE", "Closing already Aborted Job not allowed")
+	case j.state != stateOpen:
+		return refuse(400, "INVALIDJOBSTATE", "Closing already Completed Job not allowed")
+	case user != string(j.user): // only the creator may; the text is a guess
+		return refuse(403, "INSUFFICIENT_ACCESS", "insufficient access rights on object id")
+	case j.uploading:
+		return refuse(400, "INVALIDJOBSTATE", "Closing Job while data is uploaded not allowed")
+	}
+	if !j.uploaded {
+		o.violation(j, ViolationCloseEmpty, "the job holds no data")
+		if !o.cfg.CloseEmpty {
+			return refuse(400, "INVALIDJOBSTATE", "Closing Job without data not allowed")
+		}
+	}
+	now := o.now()
+	if err := o.log(eventClosed, event{Job: j.number, Time: now}); err != nil {
+		return err
+	}
+	j.state, j.stamp = stateUploadComplete, now
+	o.startLater(j)
+	return nil
+}
+
+func (o *Org) abortJob(j *job) error {
+	switch {
+	case j.state == stateAborted: // the text is a guess
+		return refuse(400, "INVALIDJOBSTATE", "Aborting already Aborted Job not allowed")
+	case j.state.final():
+		return refuse(400, "INVALIDJOBSTATE", "Aborting already Completed Job not allowed")
+	}
+	return o.end(j, stateAborted, "")
+}
+
+// end takes a job to a final state. Callers hold the lock.
+func (o *Org) end(j *job, s state, message string) error {
+	now := o.now()
+	err := o.log(eventEnded, event{Job: j.number, Time: now, State: s.String(), Message: message, Active: j.active})
+	if err != nil {
+		return err
+	}
+	j.state, j.message, j.stamp = s, message, now
+	j.failureAt = nil
+	o.cfg.Logger.Debug("local org: job ended", "job", j.id.String(), "state", s.String(), "processed", j.processed, "failed", j.failed, "message", message)
+	return nil
+}
+
+// uploadJob takes the data of a job. It is stored as it comes; nobody looks at it before the job is closed.
+func (o *Org) uploadJob(c *call) error {
+	if mt, _, err := mime.ParseMediaType(c.r.Header.Get("Content-Type")); err != nil || mt != "text/csv" {
+		return errMedia
+	}
+	body := io.Reader(c.r.Body)
+	switch c.r.Header.Get("Content-Encoding") {
+	case "", "identity":
+	case "gzip":
+		if o.cfg.RefuseGzipUpload {
+			return errMedia
+		}
+		z, err := gzip.NewReader(body)
+		if err != nil {
+			return refuse(400, "CLIENT_INPUT_ERROR", "the body is not gzip: %v", err)
+		}
+		body = z
+	default:
+		return errMedia
+	}
+	dir, err := o.uploadDir()
+	if err != nil {
+		return err
+	}
+	j, err := o.beginUpload(c.args[0])
+	if err != nil {
+		return err
+	}
+	size, path, err := o.store(dir, j, body, c.r.ContentLength)
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	j.uploading = false
+	if err != nil {
+		return err
+	}
+	return o.endUpload(c, j, path, size)
+}
+
+// beginUpload claims the one upload of a job.
+func (o *Org) beginUpload(id string) (*job, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	j, err := o.job(id)
+	if err != nil {
+		return nil, err
+	}
+	if j.state != stateOpen { // the text is a guess
+		return nil, refuse(400, "INVALIDJOBSTATE", "InvalidJobState : Job is not in Open state, it is in %s state", j.state)
+	}
+	if j.uploaded || j.uploading {
+		o.violation(j, ViolationSecondUpload, "the job has its data already")
+		return nil, refuse(400, "BULK_API_ERROR", "Found multipe contents for job: <%s>, please 'Close' / 'Abort' / 'Delete' the current Job then create a new Job and make sure you only do 'PUT' once on a given Job.", j.id.short())
+	}
+	j.uploading = true
+	return j, nil
+}
+
+var errTooLarge = errors.New("upload is too large")
+
+// store writes an upload to a file. It refuses what is over the size limit, by the announced length or by what comes.
+func (o *Org) store(dir string, j *job, body io.Reader, announced int64) (size int64, path string, err error) {
+	limit := o.cfg.MaxUpload / 4 * 3 // base64 makes four bytes of three
+	if announced > limit {
+		err = errTooLarge
+	} else {
+		path = filepath.Join(dir, j.id.String()+".part")
+		size, err = writeFile(path, io.LimitReader(body, limit+1))
+	}
+	if err == nil && size > limit {
+		os.Remove(path)
+		err = errTooLarge
+	}
+	if errors.Is(err, errTooLarge) { // status and text are a guess
+		o.mu.Lock()
+		o.violation(j, ViolationUploadSize, "%d bytes or more; %d are allowed", max(size, announced), limit)
+		o.mu.Unlock()
+		err = refuse(413, "REQUEST_ENTITY_TOO_LARGE", "The upload of job %s exceeds the limit of %d bytes after base64", j.id.short(), o.cfg.MaxUpload)
+	}
+	return size, path, err
+}
+
+// writeFile writes a file and leaves none behind when it fails.
+func writeFile(path string, body io.Reader) (int64, error) {
+	f, err := os.Create(path)
+	if err != nil {
+		return 0, err
+	}
+	n, err := io.CopyBuffer(struct{ io.Writer }{f}, body, make([]byte, 256<<10))
+	if cerr := f.Close(); err == nil {
+		err = cerr
+	}
+	if err != nil {
+		os.Remove(path)
+	}
+	return n, err
+}
+
+// endUpload makes a stored upload the job's. Callers hold the lock.
+func (o *Org) endUpload(c *call, j *job, path string, size int64) error {
+	if j.state != stateOpen || o.jobs[j.number] != j { // aborted meanwhile
+		os.Remove(path)
+		return refuse(400, "INVALIDJOBSTATE", "InvalidJobState : Job is not in Open state, it is in %s state", j.state)
+	}
+	if err := os.Rename(path, o.uploadPath(j)); err != nil {
+		return err
+	}
+	if err := o.log(eventUploaded, event{Job: j.number, Time: o.now(), Size: size}); err != nil {
+		return err
+	}
+	j.uploaded, j.size = true, size
+	c.w.WriteHeader(201)
+	return nil
+}

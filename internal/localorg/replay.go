@@ -1,0 +1,219 @@
+package localorg
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+)
+
+// openDir opens or makes the org in Config.Dir.
+func (o *Org) openDir() (err error) {
+	o.dir = filepath.Join(o.cfg.Dir, "uploads")
+	if err := os.MkdirAll(o.dir, 0o700); err != nil {
+		return err
+	}
+	f, err := os.OpenFile(filepath.Join(o.cfg.Dir, "journal"), os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil {
+			f.Close()
+		}
+	}()
+	if err := lockFile(f); err != nil {
+		return fmt.Errorf("the org is in use by another process: %w", err)
+	}
+	good, err := readFrames(f, o.replay)
+	if err != nil {
+		return err
+	}
+	if err := f.Truncate(good); err != nil {
+		return err
+	}
+	if _, err := f.Seek(good, 0); err != nil {
+		return err
+	}
+	o.journal = &journal{file: f, size: good}
+	if good == 0 {
+		o.build(o.cfg.Seed)
+		head, err := json.Marshal(journalHeader{journalForm, o.cfg.Seed, o.schema.sum})
+		if err != nil {
+			return err
+		}
+		if err := o.journal.write(eventHeader, head); err != nil {
+			return err
+		}
+	}
+	return o.sweep()
+}
+
+// sweep removes uploads that no job has: those that were under way when the process ended.
+func (o *Org) sweep() error {
+	entries, err := os.ReadDir(o.dir)
+	if err != nil {
+		return err
+	}
+	keep := map[string]bool{}
+	for _, j := range o.jobs {
+		if !j.uploaded {
+			continue
+		}
+		keep[filepath.Base(o.uploadPath(j))] = true
+		if info, err := os.Stat(o.uploadPath(j)); err != nil || info.Size() != j.size {
+			return fmt.Errorf("the upload of job %s is not as it was; remove the folder to start with an empty org", j.id)
+		}
+	}
+	for _, e := range entries {
+		if !keep[e.Name()] && (strings.HasSuffix(e.Name(), ".csv") || strings.HasSuffix(e.Name(), ".part")) {
+			if err := os.Remove(filepath.Join(o.dir, e.Name())); err != nil && !errors.Is(err, fs.ErrNotExist) {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// replay does once more what a frame tells.
+func (o *Org) replay(kind byte, payload []byte) error {
+	switch {
+	case kind == eventHeader:
+		return o.replayHeader(payload)
+	case o.tables == nil:
+		return errors.New("the first frame is not a header")
+	case kind == eventChunk:
+		return o.replayChunk(payload)
+	}
+	var e event
+	if err := json.Unmarshal(payload, &e); err != nil {
+		return err
+	}
+	if kind == eventCreated {
+		return o.replayCreated(&e)
+	}
+	j := o.jobs[e.Job]
+	if j == nil {
+		return fmt.Errorf("event for unknown job %d", e.Job)
+	}
+	switch kind {
+	case eventUploaded:
+		j.uploaded, j.size = true, e.Size
+		return nil
+	case eventClosed:
+		j.state = stateUploadComplete
+	case eventStarted:
+		o.batches.add(e.Time, 1)
+		j.state, j.firstNew = stateInProgress, e.FirstNew
+		j.begin(e.Rows)
+	case eventEnded:
+		j.state, j.message, j.active = parseState(e.State), e.Message, e.Active
+		j.failureAt = nil
+	case eventDeleted:
+		delete(o.jobs, e.Job)
+	default:
+		return fmt.Errorf("unknown kind of frame %d", kind)
+	}
+	j.stamp = e.Time
+	return nil
+}
+
+func (o *Org) replayHeader(payload []byte) error {
+	var h journalHeader
+	if err := json.Unmarshal(payload, &h); err != nil {
+		return err
+	}
+	if h.Form != journalForm {
+		return fmt.Errorf("journal has form %d, this program knows %d; remove the folder to start with an empty org", h.Form, journalForm)
+	}
+	if h.Schema != o.schema.sum {
+		return errors.New("the org was made with another schema; open it with that one, or remove the folder to start with an empty org")
+	}
+	o.build(h.Seed)
+	return nil
+}
+
+func (o *Org) replayCreated(e *event) error {
+	if e.Spec == nil {
+		return errFrame
+	}
+	obj, key, err := o.check(e.Spec)
+	if err != nil {
+		return err
+	}
+	o.jobs[e.Job] = &job{number: e.Job, id: makeID("750", o.firstJob+uint64(e.Job)), spec: *e.Spec, obj: obj, key: key,
+		version: e.Version, user: []byte(e.User), created: e.Time, stamp: e.Time}
+	o.nextJob = max(o.nextJob, e.Job+1)
+	return nil
+}
+
+func (o *Org) replayChunk(payload []byte) error {
+	c := frameCursor{data: payload}
+	number, chunk, at, active, rows := uint32(c.uint()), int(c.uint()), c.int(), time.Duration(c.int()), int(c.uint())
+	j := o.jobs[number]
+	if c.bad || j == nil || chunk < 0 || chunk >= len(j.done) || rows < 0 || chunk*chunkRows+rows > len(j.outcomes) {
+		return errFrame
+	}
+	now := time.Unix(0, at)
+	if first, last := j.chunksOf(chunk / batchChunks); !anyTrue(j.done[first:last]) {
+		o.batches.add(now, 1)
+	}
+	t := o.table(j.obj)
+	for i := range rows {
+		result, err := o.replayRow(j, t, &c)
+		if err != nil {
+			return err
+		}
+		if result&outcomeFailed != 0 {
+			j.failed++
+		}
+		j.outcomes[chunk*chunkRows+i] = result
+	}
+	o.records.add(now, int64(rows))
+	j.done[chunk] = true
+	j.processed += rows
+	j.active += active
+	j.stamp = now
+	return nil
+}
+
+func (o *Org) replayRow(j *job, t *table, c *frameCursor) (outcome, error) {
+	op := op(c.byte())
+	if op == opFail {
+		id := string(c.bytes(uint64(c.byte())))
+		text := string(c.bytes(c.uint()))
+		if c.bad {
+			return 0, errFrame
+		}
+		return j.fail(failure{id, text}), nil
+	}
+	ord := uint32(c.uint())
+	var r record
+	if op != opErase {
+		r = record(c.bytes(c.uint()))
+	}
+	switch {
+	case c.bad || op > opErase || op != opErase && !r.wellFormed():
+		return 0, errFrame
+	case op == opInsert && ord != uint32(len(t.places)), op != opInsert && (ord >= uint32(len(t.places)) || t.places[ord] == 0):
+		return 0, fmt.Errorf("record %d of %s does not follow from what came before", ord, t.obj.Name)
+	}
+	t.apply(op, ord, r)
+	if op == opInsert {
+		return outcomeCreated | outcome(ord), nil
+	}
+	return outcome(ord), nil
+}
+
+func anyTrue(list []bool) bool {
+	for _, b := range list {
+		if b {
+			return true
+		}
+	}
+	return false
+}

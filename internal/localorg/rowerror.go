@@ -1,0 +1,93 @@
+package localorg
+
+import "strings"
+
+// rowError builds what sf__Error says about a row: CODE:message:Field1,Field2 -- ; without fields CODE:message:-- .
+// Messages name a field by its label, the list at the end by its API name.
+func rowError(code, message string, fields ...string) string {
+	if len(fields) == 0 {
+		return code + ":" + message + ":--"
+	}
+	return code + ":" + message + ":" + strings.Join(fields, ",") + " --"
+}
+
+func errTooLong(f *field, value []byte) string {
+	return rowError("STRING_TOO_LONG", f.Label+": data value too large: "+string(value)+" (max length="+itoa(f.Length)+")", f.Name)
+}
+
+func errRange(f *field, value string) string {
+	return rowError("NUMBER_OUTSIDE_VALID_RANGE", f.Label+": value outside of valid range on numeric field: "+value, f.Name)
+}
+
+func errPicklist(f *field, value []byte) string {
+	return rowError("INVALID_OR_NULL_FOR_RESTRICTED_PICKLIST", f.Label+": bad value for restricted picklist field: "+string(value), f.Name)
+}
+
+func errEmail(f *field, value []byte) string {
+	return rowError("INVALID_EMAIL_ADDRESS", f.Label+": invalid email address: "+string(value), f.Name)
+}
+
+// errNull is the answer to #N/A in a checkbox.
+func errNull(f *field) string {
+	return rowError("INVALID_TYPE_ON_FIELD_IN_RECORD", f.Label+": value not of required type: ", f.Name)
+}
+
+// errDate is the answer to a date that is well formed but outside the org's calendar; the text is a guess.
+func errDate(f *field, value []byte) string {
+	return rowError("FIELD_INTEGRITY_EXCEPTION", f.Label+": invalid date: "+string(value), f.Name)
+}
+
+func errIDType(f *field, value []byte) string {
+	return rowError("MALFORMED_ID", f.Label+": id value of incorrect type: "+string(value), f.Name)
+}
+
+func errMalformedID(value []byte) string {
+	return rowError("MALFORMED_ID", "malformed id "+string(value), "Id")
+}
+
+func errDeserialize(col int, value []byte, xsdType string, f *field) string {
+	return rowError("INVALID_FIELD", "Failed to deserialize field at col "+itoa(col)+". Due to, '"+string(value)+"' is not a valid value for the type "+xsdType, f.Name)
+}
+
+func errRequired(names []string) string {
+	return rowError("REQUIRED_FIELD_MISSING", "Required fields are missing: ["+strings.Join(names, ", ")+"]", names...)
+}
+
+func errNotWriteable(names []string) string {
+	list := strings.Join(names, ", ")
+	return rowError("INVALID_FIELD_FOR_INSERT_UPDATE", "Unable to create/update fields: "+list+
+		". Please check the security settings of this field and verify that it is read/write for your profile or permission set.", names...)
+}
+
+// errParentNotFound has no field list, as in recorded answers.
+func errParentNotFound(key []byte, f *field, parent string) string {
+	return rowError("INVALID_FIELD", "Foreign key external ID: "+string(key)+" not found for field "+f.Name+" in entity "+parent)
+}
+
+func errParentAmbiguous(key []byte, f *field, parent string) string {
+	return rowError("INVALID_FIELD", "Foreign key external ID: "+string(key)+" matches more than one record for field "+f.Name+" in entity "+parent)
+}
+
+func errDuplicate(f *field, other id15) string {
+	return rowError("DUPLICATE_VALUE", "duplicate value found: "+f.Name+" duplicates value on record with id: "+other.short())
+}
+
+func errDuplicateKey(f *field, key []byte) string {
+	return rowError("DUPLICATE_VALUE", "Duplicate external id specified: "+string(key), f.Name)
+}
+
+func errAmbiguousKey(f *field, ids []string) string {
+	return rowError("DUPLICATE_EXTERNAL_ID", f.Label+": more than one record found for external id field: ["+strings.Join(ids, ", ")+"]", f.Name)
+}
+
+func errInactiveOwner(owner id15, o *object) string {
+	return rowError("INACTIVE_OWNER_OR_USER", "operation performed with inactive user ["+owner.short()+"] as owner of "+strings.ToLower(o.Label))
+}
+
+var (
+	errCrossReference = rowError("INVALID_CROSS_REFERENCE_KEY", "invalid cross reference id")
+	errGoneReference  = rowError("INSUFFICIENT_ACCESS_ON_CROSS_REFERENCE_ENTITY", "insufficient access rights on cross-reference id")
+	errDeleted        = rowError("ENTITY_IS_DELETED", "entity is deleted")
+	errIDOnInsert     = rowError("INVALID_FIELD_FOR_INSERT_UPDATE", "cannot specify Id in an insert call", "Id")
+	errNoID           = rowError("MISSING_ARGUMENT", "Id not specified in an update call")
+)

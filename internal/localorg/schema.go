@@ -1,0 +1,254 @@
+package localorg
+
+import (
+	"embed"
+	"encoding/json"
+	"fmt"
+	"io/fs"
+	"slices"
+	"strings"
+
+	"github.com/zeebo/xxh3"
+)
+
+//go:embed schema/*.json
+var builtIn embed.FS
+
+// builtInSchema is the set of snapshots that ships with the package.
+func builtInSchema() fs.FS {
+	sub, err := fs.Sub(builtIn, "schema")
+	if err != nil {
+		panic(err) // the folder is part of the binary
+	}
+	return sub
+}
+
+// kind is what a field's value is to the org; several describe types share one.
+type kind uint8
+
+const (
+	kindText kind = iota // string, textarea, phone, url, combobox, encryptedstring
+	kindEmail
+	kindPicklist
+	kindMulti
+	kindInt
+	kindDouble // double, currency, percent
+	kindBool
+	kindDate
+	kindDatetime
+	kindTime
+	kindID
+	kindReference
+	kindCompound // address, location, and other values that only have parts
+)
+
+var kinds = map[string]kind{
+	"string": kindText, "textarea": kindText, "phone": kindText, "url": kindText, "combobox": kindText, "encryptedstring": kindText,
+	"email": kindEmail, "picklist": kindPicklist, "multipicklist": kindMulti, "int": kindInt, "long": kindInt,
+	"double": kindDouble, "currency": kindDouble, "percent": kindDouble, "boolean": kindBool,
+	"date": kindDate, "datetime": kindDatetime, "time": kindTime, "id": kindID, "reference": kindReference,
+}
+
+// xsdType is the type name in the org's "not a valid value" texts.
+func (k kind) xsdType() string {
+	switch k {
+	case kindInt:
+		return "xsd:int"
+	case kindDouble:
+		return "xsd:double"
+	case kindBool:
+		return "xsd:boolean"
+	case kindDate:
+		return "xsd:date"
+	case kindDatetime:
+		return "xsd:dateTime"
+	case kindTime:
+		return "xsd:time"
+	}
+	return "xsd:string"
+}
+
+// field is one field of an object, from its describe.
+type field struct {
+	Name              string     `json:"name"`
+	Label             string     `json:"label"`
+	Type              string     `json:"type"`
+	Length            int        `json:"length"`
+	Precision         int        `json:"precision"`
+	Scale             int        `json:"scale"`
+	Digits            int        `json:"digits"`
+	Nillable          bool       `json:"nillable"`
+	DefaultedOnCreate bool       `json:"defaultedOnCreate"`
+	DefaultValue      any        `json:"defaultValue"`
+	Createable        bool       `json:"createable"`
+	Updateable        bool       `json:"updateable"`
+	Calculated        bool       `json:"calculated"`
+	AutoNumber        bool       `json:"autoNumber"`
+	ExternalID        bool       `json:"externalId"`
+	IDLookup          bool       `json:"idLookup"`
+	Unique            bool       `json:"unique"`
+	CaseSensitive     bool       `json:"caseSensitive"`
+	NameField         bool       `json:"nameField"`
+	Restricted        bool       `json:"restrictedPicklist"`
+	Picklist          []pickItem `json:"picklistValues"`
+	ReferenceTo       []string   `json:"referenceTo"`
+	RelationshipName  string     `json:"relationshipName"`
+	CompoundFieldName string     `json:"compoundFieldName"`
+
+	index  int
+	kind   kind
+	values map[string]bool // active picklist values, only when restricted
+}
+
+type pickItem struct {
+	Value  string `json:"value"`
+	Active bool   `json:"active"`
+}
+
+// required is true when an insert must bring a value.
+func (f *field) required() bool {
+	return f.Createable && !f.Nillable && !f.DefaultedOnCreate && f.kind != kindBool
+}
+
+// indexed is true when records can be found by the field's value.
+func (f *field) indexed() bool {
+	return f.kind != kindID && (f.ExternalID || f.IDLookup || f.Unique)
+}
+
+// object is one sObject, from its describe.
+type object struct {
+	Name       string   `json:"name"`
+	Label      string   `json:"label"`
+	KeyPrefix  string   `json:"keyPrefix"`
+	Createable bool     `json:"createable"`
+	Updateable bool     `json:"updateable"`
+	Deletable  bool     `json:"deletable"`
+	Queryable  bool     `json:"queryable"`
+	Fields     []*field `json:"fields"`
+
+	index    int
+	describe []byte            // the describe answer as served
+	byName   map[string]*field // by lower-case name
+	byRel    map[string]*field // lookups by lower-case relationship name
+}
+
+func (o *object) field(name string) *field { return o.byName[strings.ToLower(name)] }
+
+// schema is all objects of an org, sorted by name.
+type schema struct {
+	objects []*object
+	byName  map[string]*object // by lower-case name
+	sum     uint64             // of the layout that stored records depend on
+}
+
+func (s *schema) object(name string) *object { return s.byName[strings.ToLower(name)] }
+
+var auditFields = map[string]bool{"CreatedDate": true, "CreatedById": true, "LastModifiedDate": true, "LastModifiedById": true}
+
+// loadSchema reads all snapshots. audit says whether the audit fields may be set on insert; the describe that is
+// served tells the same.
+func loadSchema(files fs.FS, audit bool) (*schema, error) {
+	names, err := fs.Glob(files, "*.json")
+	if err != nil {
+		return nil, fmt.Errorf("list describe snapshots: %w", err)
+	}
+	if len(names) == 0 {
+		return nil, fmt.Errorf("no describe snapshot (*.json) found in the schema folder")
+	}
+	s := &schema{byName: map[string]*object{}}
+	for _, name := range names {
+		data, err := fs.ReadFile(files, name)
+		if err != nil {
+			return nil, fmt.Errorf("read describe snapshot: %w", err)
+		}
+		o, err := loadObject(data, audit)
+		if err != nil {
+			return nil, fmt.Errorf("describe snapshot %s: %w", name, err)
+		}
+		if s.object(o.Name) != nil {
+			return nil, fmt.Errorf("describe snapshot %s: object %s is there twice", name, o.Name)
+		}
+		s.byName[strings.ToLower(o.Name)] = o
+		s.objects = append(s.objects, o)
+	}
+	slices.SortFunc(s.objects, func(a, b *object) int { return strings.Compare(a.Name, b.Name) })
+	var layout strings.Builder
+	for i, o := range s.objects {
+		o.index = i
+		fmt.Fprintf(&layout, "%s %s\n", o.Name, o.KeyPrefix)
+		for _, f := range o.Fields {
+			fmt.Fprintf(&layout, " %s %s\n", f.Name, f.Type)
+		}
+	}
+	s.sum = xxh3.HashString(layout.String())
+	return s, nil
+}
+
+func loadObject(data []byte, audit bool) (*object, error) {
+	o := &object{byName: map[string]*field{}, byRel: map[string]*field{}}
+	if err := json.Unmarshal(data, o); err != nil {
+		return nil, err
+	}
+	if o.Name == "" || len(o.KeyPrefix) != 3 {
+		return nil, fmt.Errorf("name %q or key prefix %q is missing", o.Name, o.KeyPrefix)
+	}
+	patched := false
+	for i, f := range o.Fields {
+		f.index = i
+		k, ok := kinds[f.Type]
+		if !ok {
+			k = kindCompound
+		}
+		f.kind = k
+		if auditFields[f.Name] && f.Createable != audit {
+			f.Createable, patched = audit, true
+		}
+		if f.Restricted && (k == kindPicklist || k == kindMulti) {
+			f.values = map[string]bool{}
+			for _, v := range f.Picklist {
+				if v.Active {
+					f.values[v.Value] = true
+				}
+			}
+		}
+		if o.field(f.Name) != nil {
+			return nil, fmt.Errorf("field %s is there twice", f.Name)
+		}
+		o.byName[strings.ToLower(f.Name)] = f
+		if f.kind == kindReference && f.RelationshipName != "" {
+			o.byRel[strings.ToLower(f.RelationshipName)] = f
+		}
+	}
+	if o.field("Id") == nil {
+		return nil, fmt.Errorf("object %s has no field Id", o.Name)
+	}
+	o.describe = data
+	if patched {
+		return o, o.patchDescribe(audit)
+	}
+	return o, nil
+}
+
+// patchDescribe rewrites the served describe so that it tells the same about audit fields as the org's setting.
+func (o *object) patchDescribe(audit bool) error {
+	var top map[string]json.RawMessage
+	if err := json.Unmarshal(o.describe, &top); err != nil {
+		return err
+	}
+	var fields []map[string]json.RawMessage
+	if err := json.Unmarshal(top["fields"], &fields); err != nil {
+		return err
+	}
+	createable, _ := json.Marshal(audit)
+	for i, f := range o.Fields {
+		if auditFields[f.Name] {
+			fields[i]["createable"] = createable
+		}
+	}
+	var err error
+	if top["fields"], err = json.Marshal(fields); err != nil {
+		return err
+	}
+	o.describe, err = json.Marshal(top)
+	return err
+}
