@@ -184,6 +184,7 @@ func (j *judge) job(one job) error {
 	keys := map[string]bool{}
 	j.stored[one.Load] = keys
 	j.rows[one.Source.CSV] = len(records)
+	twice := repeated(one, header, records)
 	for _, r := range records {
 		fault := r.rule
 		var key string
@@ -204,6 +205,10 @@ func (j *judge) job(one job) error {
 			}
 			if field == "Legacy_Id__c" {
 				key = strings.ToLower(value)
+				if twice[key] {
+					fault = "DUPLICATE_VALUE"
+					break
+				}
 			}
 			if fault, err = j.check(one.Load, field, value); err != nil {
 				return err
@@ -219,6 +224,30 @@ func (j *judge) job(one job) error {
 		}
 	}
 	return nil
+}
+
+// repeated returns the keys that come more than once in an upsert. Where that happens the file fits into one chunk of 200 rows,
+// and an org refuses all rows of the chunk with such a key. An insert takes the first.
+func repeated(one job, header []string, records []csvRecord) map[string]bool {
+	twice := map[string]bool{}
+	if one.Operation != "upsert" {
+		return twice
+	}
+	seen := map[string]bool{}
+	for _, f := range one.Fields {
+		if f.Key != one.Key {
+			continue
+		}
+		column := slices.Index(header, f.Value.(string))
+		for _, r := range records {
+			if r.rule == "" {
+				key := strings.ToLower(r.cells[column])
+				twice[key] = twice[key] || seen[key]
+				seen[key] = true
+			}
+		}
+	}
+	return twice
 }
 
 // check returns the code with which an org refuses a value, or the rule by which it is not sent.
