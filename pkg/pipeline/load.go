@@ -2,10 +2,7 @@ package pipeline
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"net/http"
-	"strings"
 
 	"migrate/pkg/bulk2"
 	"migrate/pkg/checkpoint"
@@ -73,7 +70,7 @@ func (j *jobRun) submit(ctx context.Context, c *chunk) error {
 	}
 	j.Events.step(StepCallUpload)
 	err = j.Org.Upload(ctx, job.ID, body.open, body.size)
-	if unclear(err) {
+	if bulk2.IsUnclear(err) {
 		return nil
 	}
 	if err != nil {
@@ -95,7 +92,7 @@ func (j *jobRun) close(ctx context.Context, c *chunk) error {
 	}
 	j.Events.step(StepCallClose)
 	job, err := j.Org.Close(ctx, c.bulk.SalesforceID)
-	if unclear(err) {
+	if bulk2.IsUnclear(err) {
 		return nil
 	}
 	if err != nil {
@@ -119,9 +116,9 @@ func (j *jobRun) ask(ctx context.Context, c *chunk) error {
 	j.track.fly(c.bulk, flight{})
 	job, err := j.Org.Job(ctx, c.bulk.SalesforceID)
 	switch {
-	case isGone(err) && c.bulk.State == checkpoint.BulkClosing:
+	case bulk2.IsGone(err) && c.bulk.State == checkpoint.BulkClosing:
 		return j.vanished(c)
-	case isGone(err):
+	case bulk2.IsGone(err):
 		return j.replace(ctx, c, "the org does not know it any more, and it was never closed")
 	case err != nil:
 		return err
@@ -129,10 +126,10 @@ func (j *jobRun) ask(ctx context.Context, c *chunk) error {
 	switch {
 	case job.State == bulk2.StateOpen && c.bulk.State == checkpoint.BulkCreated:
 		j.Events.step(StepCallAbort)
-		if job, err = j.Org.Abort(ctx, job.ID); err != nil && !unclear(err) && !isGone(err) {
+		if job, err = j.Org.Abort(ctx, job.ID); err != nil && !bulk2.IsUnclear(err) && !bulk2.IsGone(err) {
 			return err
 		}
-		if job, err = j.Org.Job(ctx, c.bulk.SalesforceID); err != nil && !isGone(err) {
+		if job, err = j.Org.Job(ctx, c.bulk.SalesforceID); err != nil && !bulk2.IsGone(err) {
 			return err
 		}
 		if err == nil && job.State != bulk2.StateAborted {
@@ -165,7 +162,7 @@ func (j *jobRun) finish(ctx context.Context, c *chunk) error {
 		j.track.fly(c.bulk, flight{state: job.State, processed: job.Processed})
 		j.tell(c, job)
 	})
-	if isGone(err) {
+	if bulk2.IsGone(err) {
 		return j.vanished(c)
 	}
 	if err != nil {
@@ -195,21 +192,4 @@ func (j *jobRun) tell(c *chunk, job bulk2.Job) {
 func (j *jobRun) vanished(c *chunk) error {
 	return &VanishedError{Job: c.bulk.SalesforceID, State: string(c.bulk.State), Rows: c.bulk.Rows,
 		First: fmt.Sprintf("%s line %d", c.split.Path, c.start.Line)}
-}
-
-// unclear reports whether a call may have taken effect although it failed: a lost answer, or a refusal that says that the
-// job is in another state than it should be.
-func unclear(err error) bool {
-	if errors.Is(err, salesforce.ErrOutcomeUnknown) {
-		return true
-	}
-	var api *salesforce.APIError
-	return errors.As(err, &api) && api.Status == http.StatusBadRequest &&
-		(api.Code == "INVALIDJOBSTATE" || api.Code == "BULK_API_ERROR")
-}
-
-// isGone reports whether the org says that it knows no such job.
-func isGone(err error) bool {
-	var api *salesforce.APIError
-	return errors.As(err, &api) && api.Status == http.StatusNotFound && !strings.Contains(api.Code, "LOCATOR")
 }
