@@ -211,14 +211,22 @@ func TestLoginNetworkErrors(t *testing.T) {
 	if got := outcome(err); got != "error" {
 		t.Errorf("certificate: got %s: %v", got, err)
 	}
-	ctx, cancel := context.WithCancel(t.Context())
-	_, err = auth.Token(ctx, wire(func(r *http.Request) (*http.Response, error) {
-		cancel()
-		<-r.Context().Done() // the context must have come through
-		return nil, r.Context().Err()
-	}))
-	if got := outcome(err); got != "context canceled" {
-		t.Errorf("cancel: got %s: %v", got, err)
+	key, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, auth := range []salesforce.Auth{auth, salesforce.JWTBearer{ClientID: "a", Username: "b", Key: key}} {
+		ctx, cancel := context.WithCancel(t.Context())
+		_, err := auth.Token(ctx, wire(func(r *http.Request) (*http.Response, error) {
+			cancel()
+			if r.Context().Err() == nil {
+				t.Errorf("%v: the context did not come through", auth)
+			}
+			return nil, context.Canceled
+		}))
+		if got := outcome(err); got != "context canceled" {
+			t.Errorf("%v, cancel: got %s: %v", auth, got, err)
+		}
 	}
 }
 

@@ -92,7 +92,6 @@ func (b *exactBody) Read(p []byte) (int, error) {
 		b.err = fmt.Errorf("the body ended after %d of the %d bytes announced: %w", b.size-b.left, b.size, io.ErrUnexpectedEOF)
 	case err != nil && err != io.EOF:
 		b.err = fmt.Errorf("read the body after %d of %d bytes: %w", b.size-b.left, b.size, err)
-		b.left += int64(n) // these bytes are not handed over
 	default:
 		return n, nil
 	}

@@ -2,9 +2,12 @@ package salesforce_test
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"io"
+	"net"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -56,20 +59,21 @@ func TestBodyLength(t *testing.T) {
 		name string
 		body func() io.Reader
 		good bool
+		say  string
 	}{
-		{"right", func() io.Reader { return strings.NewReader(long[:size]) }, true},
-		{"right, end with the last bytes", func() io.Reader { return iotest.DataErrReader(strings.NewReader(long[:size])) }, true},
-		{"right, in small pieces", func() io.Reader { return iotest.HalfReader(strings.NewReader(long[:size])) }, true},
-		{"one more", func() io.Reader { return strings.NewReader(long) }, false},
-		{"one more, in small pieces", func() io.Reader { return iotest.HalfReader(strings.NewReader(long)) }, false},
-		{"one less", func() io.Reader { return strings.NewReader(long[:size-1]) }, false},
-		{"nothing", func() io.Reader { return strings.NewReader("") }, false},
+		{"right", func() io.Reader { return strings.NewReader(long[:size]) }, true, ""},
+		{"right, end with the last bytes", func() io.Reader { return iotest.DataErrReader(strings.NewReader(long[:size])) }, true, ""},
+		{"right, in small pieces", func() io.Reader { return iotest.HalfReader(strings.NewReader(long[:size])) }, true, ""},
+		{"one more", func() io.Reader { return strings.NewReader(long) }, false, "longer than the 1048576 bytes"},
+		{"one more, in small pieces", func() io.Reader { return iotest.HalfReader(strings.NewReader(long)) }, false, "longer than the 1048576 bytes"},
+		{"one less", func() io.Reader { return strings.NewReader(long[:size-1]) }, false, "after 1048575 of the 1048576 bytes"},
+		{"nothing", func() io.Reader { return strings.NewReader("") }, false, "after 0 of the 1048576 bytes"},
 		{"breaks", func() io.Reader {
 			return io.MultiReader(strings.NewReader(long[:size/2]), iotest.ErrReader(errors.New("disk error")))
-		}, false},
+		}, false, "disk error"},
 		{"breaks after the last byte", func() io.Reader {
 			return io.MultiReader(strings.NewReader(long[:size]), iotest.ErrReader(errors.New("disk error")))
-		}, false},
+		}, false, "disk error"},
 	} {
 		for _, class := range []salesforce.Class{salesforce.Ask, salesforce.Repeat} {
 			before, calls := whole.Load(), c.Calls()
@@ -93,7 +97,7 @@ func TestBodyLength(t *testing.T) {
 				t.Errorf("%s, class %d: got %v, want a final error", tt.name, class, err)
 			case !tt.good && class == salesforce.Ask != errors.Is(err, salesforce.ErrOutcomeUnknown):
 				t.Errorf("%s, class %d: got %v", tt.name, class, err)
-			case !tt.good && !strings.Contains(err.Error(), "body"):
+			case !tt.good && !strings.Contains(err.Error(), tt.say):
 				t.Errorf("%s, class %d: the error does not say what is wrong: %v", tt.name, class, err)
 			case c.Calls() != calls+1:
 				t.Errorf("%s, class %d: %d calls", tt.name, class, c.Calls()-calls)
@@ -156,6 +160,87 @@ func TestSuccessBeforeTheWholeBody(t *testing.T) {
 	if got := outcome(err); got != "outcome unknown" || !strings.Contains(err.Error(), "last 6 of 10 bytes") {
 		t.Errorf("got %s: %v", got, err)
 	}
+}
+
+// TestSuccessAfterABrokenBody: the same when the transport swallows what the body's reader said.
+func TestSuccessAfterABrokenBody(t *testing.T) {
+	t.Parallel()
+	c := open(t, salesforce.Config{Sleep: noSleep, Transport: wire(func(r *http.Request) (*http.Response, error) {
+		io.ReadAll(r.Body)
+		return reply(201, ""), nil
+	})})
+	for _, size := range []int64{9, 10, 11} {
+		resp, err := c.Do(t.Context(), &salesforce.Request{Method: "PUT", Path: "/x", Body: text("Name\nAcme\n"), Size: size})
+		if got := outcome(err); (got == "ok") != (size == 10) || size != 10 && got != "outcome unknown" {
+			t.Errorf("announced %d: got %s: %v", size, got, err)
+		}
+		if err == nil {
+			resp.Body.Close()
+		}
+	}
+	broken := func() (io.ReadCloser, error) {
+		return io.NopCloser(io.MultiReader(strings.NewReader("Name\nAcme\n"), iotest.ErrReader(errors.New("disk error")))), nil
+	}
+	_, err := c.Do(t.Context(), &salesforce.Request{Method: "PUT", Path: "/x", Body: broken, Size: 10})
+	if got := outcome(err); got != "outcome unknown" || !strings.Contains(err.Error(), "disk error") {
+		t.Errorf("broken after the last byte: got %s: %v", got, err)
+	}
+}
+
+// TestDeadConnection: a kept connection that takes no byte any more is no reason to doubt the outcome; the request goes
+// over a new one, whole.
+func TestDeadConnection(t *testing.T) {
+	t.Parallel()
+	var requests, bad atomic.Int64
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		requests.Add(1)
+		if b, _ := io.ReadAll(r.Body); string(b) != "Name\nAcme\n" {
+			bad.Add(1)
+		}
+	}))
+	t.Cleanup(s.Close)
+	var conns atomic.Int64
+	tr := salesforce.NewTransport()
+	tr.DialContext = func(ctx context.Context, network, address string) (net.Conn, error) {
+		c, err := new(net.Dialer).DialContext(ctx, network, address)
+		if err == nil && conns.Add(1) == 1 {
+			c = &dyingConn{Conn: c}
+		}
+		return c, err
+	}
+	c := open(t, salesforce.Config{InstanceURL: s.URL, Transport: tr, Sleep: noSleep})
+	for n := range 2 {
+		resp, err := c.Do(t.Context(), &salesforce.Request{Method: "PUT", Path: "/x", Body: text("Name\nAcme\n"), Size: 10})
+		if err != nil {
+			t.Fatalf("request %d: %v", n, err)
+		}
+		io.Copy(io.Discard, resp.Body)
+		resp.Body.Close()
+	}
+	if conns.Load() != 2 || requests.Load() != 2 || bad.Load() != 0 {
+		t.Errorf("got %d connections, %d requests, %d bad bodies", conns.Load(), requests.Load(), bad.Load())
+	}
+}
+
+// dyingConn takes no byte any more once it has given one.
+type dyingConn struct {
+	net.Conn
+	dead atomic.Bool
+}
+
+func (c *dyingConn) Read(p []byte) (int, error) {
+	n, err := c.Conn.Read(p)
+	if n > 0 {
+		c.dead.Store(true)
+	}
+	return n, err
+}
+
+func (c *dyingConn) Write(p []byte) (int, error) {
+	if c.dead.Load() {
+		return 0, errors.New("broken pipe")
+	}
+	return c.Conn.Write(p)
 }
 
 // TestRefusalBeforeTheWholeBody: the org may refuse an upload after its first bytes; the refusal is what counts.

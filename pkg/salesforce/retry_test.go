@@ -107,6 +107,9 @@ func TestClasses(t *testing.T) {
 		{"403 total", func() (*http.Response, error) { return reply(403, totalLimit), nil },
 			want{"403, daily API limit reached", "403, daily API limit reached", 1, 1},
 			want{"403, daily API limit reached", "403, daily API limit reached", 1, 1}},
+		{"503 total", func() (*http.Response, error) { return reply(503, totalLimit), nil },
+			want{"503, daily API limit reached", "503, daily API limit reached", 1, 1},
+			want{"503, daily API limit reached", "503, daily API limit reached", 1, 1}},
 		{"403 concurrent", func() (*http.Response, error) { return reply(403, tooMany), nil },
 			want{"ok", "403, " + temporary, 2, 6}, want{"ok", "403, " + temporary, 2, 6}},
 		{"403 other", func() (*http.Response, error) {
@@ -299,6 +302,15 @@ func TestClassesOnSockets(t *testing.T) {
 		t.Cleanup(func() { l.Close(); <-done })
 		return open(t, salesforce.Config{InstanceURL: "http://" + l.Addr().String(), Sleep: noSleep, Attempts: 2})
 	}
+	t.Run("lost in the TLS handshake", func(t *testing.T) {
+		t.Parallel()
+		c := scripted(t, "not TLS", "not TLS")
+		c = open(t, salesforce.Config{InstanceURL: strings.Replace(c.InstanceURL(), "http:", "https:", 1), Sleep: noSleep, Attempts: 2})
+		err := c.JSON(t.Context(), "POST", "/x", salesforce.Ask, 1, nil)
+		if got := outcome(err); got != "error" && got != "temporary failure" || c.Calls() != 0 {
+			t.Errorf("got %s and %d calls, want proof that nothing was sent: %v", got, c.Calls(), err)
+		}
+	})
 	const whole = "HTTP/1.1 200 OK\r\nContent-Length: 3\r\nConnection: close\r\n\r\n[1]"
 	for _, tt := range []struct {
 		name, fault string

@@ -107,7 +107,7 @@ func (c *Client) send(ctx context.Context, r *Request, token Token, n int, read 
 		body.end()
 		return nil, failure{err: e, api: e, sent: true}
 	}
-	if left, wrong := body.end(); left > 0 {
+	if left, wrong := body.end(); left > 0 || wrong != nil {
 		resp.Body.Close()
 		err := fmt.Errorf("%s: the org answered %d before it had the last %d of %d bytes", r, resp.StatusCode, left, r.Size)
 		if wrong != nil {
