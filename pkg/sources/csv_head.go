@@ -35,7 +35,7 @@ func inspect(path string, opt CSVOptions) (Split, error) {
 		return Split{}, fmt.Errorf("%s: %w", path, err)
 	}
 	h := head{
-		text: w.buf[:w.end], last: w.eof, bad: w.bad, opt: opt, line: 1,
+		text: w.buf[:w.end], last: w.eof, opt: opt, line: 1,
 		d: Dialect{Path: path, Encoding: enc.name, BOM: enc.bom > 0, MaxRecord: opt.MaxRecord, Notes: enc.notes, Told: toldBy(opt)},
 	}
 	if err := h.read(); err != nil {
@@ -65,7 +65,6 @@ func toldBy(o CSVOptions) map[string]bool {
 type head struct {
 	text []byte
 	last bool // the file ends with text
-	bad  int  // first byte of text that is no character, or none
 	opt  CSVOptions
 	at   int   // text before it is dealt with: at last, where the first record begins
 	line int64 // of text[at]
@@ -135,7 +134,9 @@ func (h *head) header(g grammar) error {
 			down, column := g.place(h.text[h.at:at])
 			return &SyntaxError{Path: h.d.Path, Line: line + down, Column: column, Err: fmt.Errorf("header: %w", err)}
 		}
-		switch found := g.scan(&rec, h.text, h.at, h.last, len(h.text)); {
+		found := g.scan(&rec, h.text, h.at, h.last, len(h.text))
+		bad := firstBad(h.text[h.at:max(rec.next, h.at)])
+		switch {
 		case !found && rec.openAt != none:
 			return fail(rec.openAt, ErrQuoteOpen)
 		case !found:
@@ -145,8 +146,12 @@ func (h *head) header(g grammar) error {
 			continue
 		case rec.badAt != none:
 			return fail(rec.badAt, fmt.Errorf("text after a closing quote"))
-		case h.bad < rec.next:
-			return fail(h.bad, fmt.Errorf("byte 0x%02X is no character in %s; name the encoding with --encoding", h.text[h.bad], h.d.Encoding))
+		case bad >= 0:
+			what := "a NUL byte"
+			if h.text[h.at+bad] != 0 {
+				what = "no character of " + h.d.Encoding
+			}
+			return fail(h.at+bad, fmt.Errorf("%s; if the file has another encoding, name it with --encoding", what))
 		}
 		if n == 0 {
 			h.d.HeaderLine = line

@@ -319,7 +319,7 @@ func TestOpenCSVRefuses(t *testing.T) {
 		{"header too short", []string{good}, options{HeaderLines: 3}, "the header has 2 lines, 3 were told", nil},
 		{"open quote in the header", []string{write(t, "q.csv", "a,\"b\n1,2\n")}, options{}, "q.csv: line 1, column 3: header: a quote", sources.ErrQuoteOpen},
 		{"bad quote in the header", []string{write(t, "q.csv", "a,\"b\"c\n1,2\n")}, options{Quote: `"`}, "q.csv: line 1, column 6: header: text after", nil},
-		{"NUL in the header", []string{write(t, "n.csv", "a,b\x00c\n1,2\n")}, options{}, "byte 0x00", nil},
+		{"NUL in the header", []string{write(t, "n.csv", "a,b\x00c\n1,2\n")}, options{}, "n.csv: line 1, column 4: header: a NUL byte", nil},
 		{"Excel", []string{write(t, "x.csv", "PK\x03\x04....")}, options{}, "save the sheet as CSV", nil},
 		{"twice", []string{good, good}, options{}, "is the same file as", nil},
 		{"other name", []string{good, write(t, "o.csv", "a,c\n1,2\n")}, options{}, `column 2 is "b" in `, sources.ErrHeader},
