@@ -25,6 +25,9 @@ type chunk struct {
 	body  *spool // nil: to be made again from the source
 }
 
+// errHalted ends the cutting when the job takes no new rows.
+var errHalted = errors.New("no more chunks are cut")
+
 // maxRejectBytes bounds the memory for the rejects of one chunk: the chunk is cut when they are more.
 const maxRejectBytes = 4 << 20
 
@@ -175,6 +178,9 @@ func (c *cutter) cut(ctx context.Context) error {
 		Rows: c.sent, Rejected: c.bad}
 	if rec.SourceRows == 0 {
 		return nil
+	}
+	if c.j.stopped() {
+		return errHalted // its rows stay uncut, for a later resume
 	}
 	rec.Filtered = rec.SourceRows - rec.Rows - rec.Rejected
 	start, err := json.Marshal(c.start)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"time"
 
 	"migrate/pkg/bulk2"
 	"migrate/pkg/checkpoint"
@@ -30,7 +31,8 @@ type Config struct {
 	Org        Org
 	Jobs       []Job // worked on in this order, one after another; those that the checkpoint calls done are skipped
 	Options
-	Events Events
+	PollEvery time.Duration // least time between two looks at one job, the first comes sooner; 0 = 1 s, less only for a local org
+	Events    Events
 }
 
 // Options are the settings that a run keeps for its whole life, over every resume: where chunks end depends on them.

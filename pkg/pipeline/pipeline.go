@@ -29,7 +29,7 @@ func Run(ctx context.Context, cfg Config) (Summary, error) {
 	if err := cfg.Check(); err != nil {
 		return Summary{}, &ConfigError{err}
 	}
-	r := &run{Config: cfg, uploads: semaphore.NewWeighted(int64(cfg.Uploads)), waiter: newWaiter(cfg.Org)}
+	r := &run{Config: cfg, uploads: semaphore.NewWeighted(int64(cfg.Uploads)), waiter: newWaiter(cfg.Org, cfg.PollEvery)}
 	err := r.work(ctx)
 	keep := context.WithoutCancel(ctx) // the state is saved also when the user has interrupted
 	sum, sumErr := Summarize(keep, cfg.Checkpoint)
@@ -39,14 +39,14 @@ func Run(ctx context.Context, cfg Config) (Summary, error) {
 	if err == nil {
 		err = sum.check()
 	}
-	if errors.Is(err, ErrAccounting) || err == nil {
-		message := ""
-		if err != nil {
-			message = err.Error()
+	sum.Run.State, sum.Run.Message = checkpoint.RunDone, ""
+	if err != nil {
+		sum.Run.Message = err.Error()
+		if !errors.Is(err, ErrAccounting) {
+			sum.Run.State = checkpoint.RunStopped
 		}
-		return sum, errors.Join(err, cfg.Checkpoint.SetRunState(keep, checkpoint.RunDone, message))
 	}
-	return sum, errors.Join(err, cfg.Checkpoint.SetRunState(keep, checkpoint.RunStopped, err.Error()))
+	return sum, errors.Join(err, cfg.Checkpoint.SetRunState(keep, sum.Run.State, sum.Run.Message))
 }
 
 // run is one call of Run.
@@ -143,7 +143,7 @@ func (j *jobRun) work(ctx context.Context) error {
 	}
 	j.checkErrors()
 
-	g, ctx := errgroup.WithContext(ctx)
+	g, work := errgroup.WithContext(ctx)
 	chunks := make(chan *chunk)
 	polls, stopPolls := context.WithCancel(ctx)
 	var scheduler sync.WaitGroup
@@ -153,15 +153,15 @@ func (j *jobRun) work(ctx context.Context) error {
 
 	g.Go(func() error {
 		defer close(chunks)
-		if err := j.readUnsettled(ctx, unsettled, splits, chunks); err != nil {
+		if err := j.readUnsettled(work, unsettled, splits, chunks); err != nil {
 			return err
 		}
-		return j.readSplits(ctx, splits, chunks)
+		return j.readSplits(work, splits, chunks)
 	})
 	for range j.Concurrency {
 		g.Go(func() error {
 			for c := range chunks {
-				if err := j.load(ctx, c); err != nil {
+				if err := j.load(work, c); err != nil {
 					return err
 				}
 			}
@@ -289,12 +289,17 @@ func (j *jobRun) readSplit(ctx context.Context, sp checkpoint.Split, end int64, 
 		}
 		err = cut.add(ctx, b, end)
 		b.Rows.Release()
+		if errors.Is(err, errHalted) {
+			return cut.start.Row, nil
+		}
 		if err != nil {
 			return cut.start.Row, err
 		}
 		j.track.encoding(split.ID, cut.at)
 	}
-	if err := cut.cut(ctx); err != nil {
+	if err := cut.cut(ctx); errors.Is(err, errHalted) {
+		return cut.start.Row, nil
+	} else if err != nil {
 		return cut.start.Row, err
 	}
 	if sourceErr != nil {

@@ -13,16 +13,16 @@ import (
 
 // The bounds of the time between two looks at one job. Every look is an API call of the user's quota.
 const (
-	firstPoll = 300 * time.Millisecond
-	minPoll   = time.Second
-	maxPoll   = 30 * time.Second
-	pollers   = 4 // looks at once
+	minPoll = time.Second
+	maxPoll = 30 * time.Second
+	pollers = 4 // looks at once
 )
 
 // waiter is the one scheduler for all jobs in flight. It looks at a job when it is likely to be done, by the time that
 // others took per row and by how far it says it is, and at the latest after a tenth of the time that it has taken so far.
 type waiter struct {
 	org    Org
+	every  time.Duration // least time between two looks at one job
 	wake   chan struct{}
 	mu     sync.Mutex
 	queue  watchQueue
@@ -45,7 +45,12 @@ type verdict struct {
 	err error
 }
 
-func newWaiter(org Org) *waiter { return &waiter{org: org, wake: make(chan struct{}, 1)} }
+func newWaiter(org Org, every time.Duration) *waiter {
+	if every <= 0 {
+		every = minPoll
+	}
+	return &waiter{org: org, every: every, wake: make(chan struct{}, 1)}
+}
 
 // wait returns when the job has come to its end. seen is called after every look. The job goes on in the org when ctx ends
 // first.
@@ -53,7 +58,7 @@ func (w *waiter) wait(ctx context.Context, id string, rows int64, seen func(bulk
 	now := time.Now()
 	e := &watch{id: id, rows: rows, since: now, seen: seen, done: make(chan verdict, 1), ctx: ctx}
 	w.mu.Lock()
-	e.next = now.Add(max(firstPoll, min(maxPoll, w.perRow*time.Duration(rows)*9/10)))
+	e.next = now.Add(max(w.every/3, min(maxPoll, w.perRow*time.Duration(rows)*9/10)))
 	heap.Push(&w.queue, e)
 	w.mu.Unlock()
 	w.nudge()
@@ -132,7 +137,7 @@ func (w *waiter) look(e *watch) {
 		e.done <- verdict{job: job}
 		return
 	}
-	pause := max(minPoll, took/10)
+	pause := max(w.every, took/10)
 	if job.Processed > 0 && job.Processed < e.rows { // its own pace says when it will be done
 		left := time.Duration(float64(took) * float64(e.rows-job.Processed) / float64(job.Processed))
 		pause = max(pause, left*8/10)
