@@ -6,11 +6,12 @@ import (
 	"github.com/zeebo/xxh3"
 )
 
-// index finds records by the value of one field. It keeps 8 bytes per slot, half of the hash and the ordinal, and
-// leaves the values in the table. One value may stand for several records.
+// index finds records by the value of one field. It keeps 8 bytes per slot, 32 bits of hash and the ordinal, and
+// leaves the values in the table; the 32 bits give a slot's place too, so growing does not touch the records. One value
+// may stand for several records.
 type index struct {
 	field *field
-	slots []uint64 // hash's upper half << 32 | ordinal + 2; 0 is free, 1 was used
+	slots []uint64 // hash << 32 | ordinal + 2; 0 is free, 1 was used
 	used  int      // slots that are not free
 	live  int
 }
@@ -56,13 +57,13 @@ func (x *index) lookup(t *table, key []byte, yield func(ordinal uint32) bool) {
 		return
 	}
 	var buf [64]byte
-	h := xxh3.Hash(key)
+	h := xxh3.Hash(key) >> 32
 	for i := h & uint64(len(x.slots)-1); ; i = (i + 1) & uint64(len(x.slots)-1) {
 		s := x.slots[i]
 		if s == slotFree {
 			return
 		}
-		if s == slotGone || s>>32 != h>>32 {
+		if s == slotGone || s>>32 != h {
 			continue
 		}
 		ord := uint32(s) - 2
@@ -73,31 +74,34 @@ func (x *index) lookup(t *table, key []byte, yield func(ordinal uint32) bool) {
 }
 
 // add enters a record under its value.
-func (x *index) add(t *table, value []byte, ordinal uint32) {
+func (x *index) add(value []byte, ordinal uint32) {
 	if 4*(x.used+1) > 3*len(x.slots) {
-		x.grow(t)
+		x.grow()
 	}
 	var buf [64]byte
-	x.put(xxh3.Hash(x.fold(buf[:0], value)), ordinal)
+	x.put(xxh3.Hash(x.fold(buf[:0], value))>>32<<32 | uint64(ordinal) + 2)
 }
 
-func (x *index) put(h uint64, ordinal uint32) {
-	i := h & uint64(len(x.slots)-1)
+func (x *index) put(slot uint64) {
+	i := slot >> 32 & uint64(len(x.slots)-1)
 	for x.slots[i] > slotGone {
 		i = (i + 1) & uint64(len(x.slots)-1)
 	}
 	if x.slots[i] == slotFree {
 		x.used++
 	}
-	x.slots[i] = h>>32<<32 | uint64(ordinal) + 2
+	x.slots[i] = slot
 	x.live++
 }
 
 // remove takes out what add entered.
 func (x *index) remove(value []byte, ordinal uint32) {
+	if len(x.slots) == 0 {
+		return
+	}
 	var buf [64]byte
-	h := xxh3.Hash(x.fold(buf[:0], value))
-	want := h>>32<<32 | uint64(ordinal) + 2
+	h := xxh3.Hash(x.fold(buf[:0], value)) >> 32
+	want := h<<32 | uint64(ordinal) + 2
 	for i := h & uint64(len(x.slots)-1); x.slots[i] != slotFree; i = (i + 1) & uint64(len(x.slots)-1) {
 		if x.slots[i] == want {
 			x.slots[i] = slotGone
@@ -107,18 +111,16 @@ func (x *index) remove(value []byte, ordinal uint32) {
 	}
 }
 
-func (x *index) grow(t *table) {
+func (x *index) grow() {
 	size := 1024
 	for size < 2*(x.live+1) {
 		size *= 2
 	}
 	old := x.slots
 	x.slots, x.used, x.live = make([]uint64, size), 0, 0
-	var buf [64]byte
 	for _, s := range old {
 		if s > slotGone {
-			ord := uint32(s) - 2
-			x.put(xxh3.Hash(x.fold(buf[:0], t.record(ord).raw(x.field.index))), ord)
+			x.put(s)
 		}
 	}
 }

@@ -142,7 +142,7 @@ func (t *table) drop(ordinal uint32) {
 func (t *table) enter(r record, ordinal uint32) {
 	for _, x := range t.indexes {
 		if v := r.raw(x.field.index); v != nil {
-			x.add(t, v, ordinal)
+			x.add(v, ordinal)
 		}
 	}
 }
