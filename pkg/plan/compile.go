@@ -1,0 +1,227 @@
+package plan
+
+import (
+	"errors"
+	"fmt"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/apache/arrow-go/v18/arrow"
+
+	"migrate/pkg/bulk2"
+	"migrate/pkg/pipeline"
+	"migrate/pkg/salesforce"
+	"migrate/pkg/sources"
+	"migrate/pkg/transform"
+)
+
+// Decisions is what a user should know of a job before its first row is sent.
+type Decisions struct {
+	Mapped []string // such as "company → Name", in the order in which the columns are sent
+	Unsent []string // source columns that are not sent, in source order
+	Notes  []string
+}
+
+// Compile checks a job against its source and the org, and makes what the pipeline works on. describe is called with the API
+// name of the object and of the parents that the mapping names, perhaps several times with the same.
+//
+// The error is an *Error with all findings, or the error of describe as it is. An *salesforce.APIError with status
+// 404 from describe is a finding: there is no such object.
+func (j Job) Compile(src sources.Source, describe func(object string) (*salesforce.SObject, error)) (pipeline.Job, Decisions, error) {
+	c := &compiler{Job: j, schema: src.Schema(), ask: describe}
+	c.compile()
+	if c.failed != nil {
+		return pipeline.Job{}, Decisions{}, c.failed
+	}
+	m := c.mapping()
+	var mapped *transform.Plan
+	if len(c.findings) == 0 {
+		var err error
+		if mapped, err = transform.Compile(m, c.schema); err != nil {
+			c.refused(err)
+		}
+	}
+	if err := errorOf(c.findings); err != nil {
+		return pipeline.Job{}, Decisions{}, err
+	}
+	out := pipeline.Job{Name: j.Name, Object: c.object.Name, Operation: j.Operation, Source: src, Mapping: mapped, Limit: j.Limit, Key: c.keyColumn()}
+	if c.key != nil {
+		out.ExternalID = c.key.Name
+	}
+	d := Decisions{Unsent: m.Unsent(c.schema), Notes: c.notes}
+	for _, t := range c.targets {
+		out.Columns = append(out.Columns, pipeline.Column{Header: t.header, Type: t.value().Type, Key: c.namesRow(t)})
+		from := t.From
+		if t.Const != nil {
+			from = strconv.Quote(*t.Const)
+		}
+		d.Mapped = append(d.Mapped, from+" → "+t.header)
+	}
+	return out, d, nil
+}
+
+// compiler holds a job while it is compiled.
+type compiler struct {
+	Job
+	schema *arrow.Schema
+	ask    func(object string) (*salesforce.SObject, error)
+
+	object   *salesforce.SObject
+	key      *salesforce.Field // of an upsert
+	targets  []target
+	findings []Finding
+	notes    []string
+	failed   error // of ask
+}
+
+// find adds a finding about a field, or about the job when f is nil.
+func (c *compiler) find(f *Field, format string, args ...any) {
+	out := Finding{Path: c.Path, Line: c.Line, Job: c.Name, Message: fmt.Sprintf(format, args...)}
+	if f != nil {
+		out.Field = f.To
+		if f.Line > 0 {
+			out.Line = f.Line
+		}
+	}
+	c.findings = append(c.findings, out)
+}
+
+func (c *compiler) note(format string, args ...any) {
+	c.notes = append(c.notes, fmt.Sprintf(format, args...))
+}
+
+var objectName = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_]*$`)
+
+const notFound = 404 // HTTP status of the describe of an object that is not there
+
+// describe returns nil when there is no such object, and then says why; after an error of another kind c.failed is set.
+func (c *compiler) describe(object string) (o *salesforce.SObject, problem string) {
+	if !objectName.MatchString(object) {
+		return nil, fmt.Sprintf("%q is not the API name of an object, such as Account or Invoice__c", object)
+	}
+	o, err := c.ask(object)
+	var api *salesforce.APIError
+	switch {
+	case errors.As(err, &api) && api.Status == notFound:
+		return nil, fmt.Sprintf("the org has no object %s, or the user may not see it", object)
+	case err != nil:
+		c.failed = err
+		return nil, err.Error()
+	}
+	return o, ""
+}
+
+func (c *compiler) compile() {
+	if !slices.Contains(bulk2.Operations, c.Operation) {
+		c.find(nil, "unknown operation %q: %s", c.Operation, oneOf(bulk2.Operations))
+		return
+	}
+	if c.Limit < 0 {
+		c.find(nil, "the limit is %d rows; 0 means all", c.Limit)
+	}
+	var problem string
+	if c.object, problem = c.describe(c.Object); c.object == nil {
+		c.find(nil, "%s", problem)
+		return
+	}
+	c.permitted()
+	c.upsertKey()
+	c.columns()
+	c.twice()
+	c.ids()
+	c.required()
+}
+
+// permitted checks what the user may do with records of the object.
+func (c *compiler) permitted() {
+	refuse := func(allowed bool, what string) {
+		if !allowed {
+			c.find(nil, "%s records cannot be %s by this user; ask for the permission, or take another user", c.object.Name, what)
+		}
+	}
+	switch c.Operation {
+	case bulk2.Insert:
+		refuse(c.object.Createable, "created")
+	case bulk2.Update:
+		refuse(c.object.Updateable, "updated")
+	case bulk2.Upsert:
+		refuse(c.object.Createable, "created")
+		refuse(c.object.Updateable, "updated")
+	default:
+		refuse(c.object.Deletable, "deleted")
+	}
+}
+
+// mapping is what transform is to do. An empty key is never cleared: it says which record is meant.
+func (c *compiler) mapping() transform.Mapping {
+	m := transform.Mapping{Nulls: c.Nulls}
+	for _, t := range c.targets {
+		f := transform.Field{To: t.header, From: t.From, Const: t.Const, Nulls: t.Nulls}
+		if c.isKey(t) && f.Nulls == "" && c.Nulls == transform.NullsClear {
+			f.Nulls = transform.NullsKeep
+		}
+		m.Fields = append(m.Fields, f)
+	}
+	return m
+}
+
+// refused turns the error of transform.Compile into findings.
+func (c *compiler) refused(err error) {
+	all := []error{err}
+	if joined, ok := err.(interface{ Unwrap() []error }); ok {
+		all = joined.Unwrap()
+	}
+	for _, err := range all {
+		var m *transform.MappingError
+		if !errors.As(err, &m) {
+			c.find(nil, "%v", err)
+			continue
+		}
+		f := Field{To: m.Field}
+		for _, t := range c.targets {
+			if t.header == m.Field {
+				f = t.Field
+			}
+		}
+		c.find(&f, "%s", m.Problem)
+	}
+}
+
+// keyColumn is the source column that names a row best, "" when none does.
+func (c *compiler) keyColumn() string {
+	best, rank := "", 0
+	for _, t := range c.targets {
+		r := 0
+		switch {
+		case !c.namesRow(t):
+		case c.isKey(t):
+			r = 3
+		case t.isID():
+			r = 2
+		default:
+			r = 1
+		}
+		if r > rank {
+			best, rank = t.From, r
+		}
+	}
+	return best
+}
+
+// namesRow says whether the value of a column tells a row from all others.
+func (c *compiler) namesRow(t target) bool {
+	return t.Const == nil && t.parent == nil && (c.isKey(t) || t.isID() || t.field.ExternalID && t.field.Unique)
+}
+
+// isKey says whether a column tells the org which record is meant.
+func (c *compiler) isKey(t target) bool {
+	if t.parent != nil {
+		return false
+	}
+	if c.Operation == bulk2.Upsert {
+		return c.key != nil && strings.EqualFold(t.field.Name, c.key.Name)
+	}
+	return t.isID() && c.Operation != bulk2.Insert
+}

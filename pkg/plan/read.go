@@ -1,0 +1,288 @@
+package plan
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"regexp"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/goccy/go-yaml/ast"
+
+	"migrate/pkg/bulk2"
+	"migrate/pkg/transform"
+)
+
+// largest is the size in bytes of the largest plan file: some ten thousand mapped fields.
+const largest = 1 << 20
+
+// Read reads a plan file. It is strict: what it does not know, or what is there twice, is an error. The error is an *Error
+// with everything that is wrong with the form of the plan, or an error of the file system.
+func Read(path string) (*Plan, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, fmt.Errorf("read plan: %w", err)
+	}
+	defer f.Close()
+	text, err := io.ReadAll(io.LimitReader(f, largest+1))
+	if err != nil {
+		return nil, fmt.Errorf("read plan: %w", err)
+	}
+	return read(path, string(text), os.LookupEnv)
+}
+
+func read(path, text string, lookup func(string) (string, bool)) (*Plan, error) {
+	r := &reader{path: path, lookup: lookup}
+	p := &Plan{Path: path}
+	text = strings.TrimPrefix(text, "\ufeff")
+	if i := invalid(text); i >= 0 {
+		r.findings = append(r.findings, Finding{Path: path, Line: 1 + strings.Count(text[:i], "\n"), Message: "this is not UTF-8; save the plan as UTF-8"})
+	} else if len(text) > largest {
+		r.report(nil, "the file is larger than %d bytes; is it a plan?", largest)
+	} else if root := r.parse(text); root != nil {
+		r.plan(root, p)
+	}
+	if err := errorOf(r.findings); err != nil {
+		return nil, err
+	}
+	return p, nil
+}
+
+// invalid returns where the text is not UTF-8, -1 when it is.
+func invalid(text string) int {
+	if utf8.ValidString(text) {
+		return -1
+	}
+	for i, c := range text {
+		if c == utf8.RuneError {
+			if _, n := utf8.DecodeRuneInString(text[i:]); n == 1 {
+				return i
+			}
+		}
+	}
+	return -1
+}
+
+func (r *reader) plan(n ast.Node, p *Plan) {
+	seen := r.fixed("the plan", n, keys{
+		now: map[string]func(entry){
+			"version": func(e entry) { p.Version = r.version(e.value) },
+			"org":     func(e entry) { p.Org = r.word("org", e.value) },
+			"jobs":    func(e entry) { p.Jobs = r.jobs(e.value) },
+		},
+		later: []string{"sources"},
+	})
+	if seen != nil && !seen["version"] {
+		r.report(position(n), `version is missing; begin the plan with "version: %d"`, Version)
+	}
+	if seen != nil && !seen["jobs"] {
+		r.report(position(n), "jobs are missing; write each below \"jobs:\" with its name")
+	}
+}
+
+func (r *reader) version(n ast.Node) int {
+	before := len(r.findings)
+	v := r.count("version", n)
+	if v != Version && len(r.findings) == before {
+		r.report(position(n), "version is %d; this program reads version %d", v, Version)
+	}
+	return v
+}
+
+// jobName is what can be the name of a folder everywhere, since the reports of a job lie in one.
+var jobName = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}$`)
+
+func (r *reader) jobs(n ast.Node) []Job {
+	list, ok := r.entries("jobs", n)
+	if ok && len(list) == 0 {
+		r.report(position(n), "jobs is empty; write each below \"jobs:\" with its name")
+	}
+	var jobs []Job
+	for _, e := range list {
+		r.job = e.key
+		if !jobName.MatchString(e.key) || strings.HasSuffix(e.key, ".") {
+			r.report(e.at, "the name of a job is up to 64 letters, digits, _, - and . since its reports lie in a folder of that name")
+		}
+		if i := slices.IndexFunc(jobs, func(j Job) bool { return strings.EqualFold(j.Name, e.key) }); i >= 0 {
+			r.report(e.at, "the name differs from that of job %s in line %d by its case only; give one of them another", jobs[i].Name, jobs[i].Line)
+		}
+		jobs = append(jobs, r.oneJob(e))
+		r.job = ""
+	}
+	return jobs
+}
+
+func (r *reader) oneJob(e entry) Job {
+	j := Job{Name: e.key, Path: r.path, Line: e.at.Line}
+	seen := r.fixed("a job", e.value, keys{
+		now: map[string]func(entry){
+			"load":      func(e entry) { j.Object = r.word("load", e.value) },
+			"operation": func(e entry) { j.Operation = r.operation(e.value) },
+			"key":       func(e entry) { j.Key = r.word("key", e.value) },
+			"source":    func(e entry) { j.Source = r.source(e.value) },
+			"fields":    func(e entry) { j.Fields = r.fields(e.value) },
+			"nulls":     func(e entry) { j.Nulls = r.nulls(e.value) },
+		},
+		later: []string{"export", "to", "id", "where", "timezone", "watermark", "deletes"},
+	})
+	if seen == nil || seen["export"] {
+		return j
+	}
+	for _, k := range []struct{ key, hint string }{
+		{"load", "the object to load into, such as Account"},
+		{"operation", oneOf(bulk2.Operations)},
+		{"source", "where the rows come from, such as { csv: accounts.csv }"},
+		{"fields", "which column goes to which field, such as \"Name: company\""},
+	} {
+		if !seen[k.key] {
+			r.report(e.at, "%s is missing: %s", k.key, k.hint)
+		}
+	}
+	return j
+}
+
+func (r *reader) operation(n ast.Node) bulk2.Operation {
+	s := r.word("operation", n)
+	if op := bulk2.Operation(s); s == "" || slices.Contains(bulk2.Operations, op) {
+		return op
+	}
+	var names []string
+	for _, op := range bulk2.Operations {
+		names = append(names, string(op))
+	}
+	r.report(position(n), "unknown operation %q: %s%s", s, oneOf(bulk2.Operations), didYouMean(s, names))
+	return ""
+}
+
+var allNulls = []transform.Nulls{transform.NullsKeep, transform.NullsClear, transform.NullsError}
+
+func (r *reader) nulls(n ast.Node) transform.Nulls {
+	s := r.word("nulls", n)
+	if p := transform.Nulls(s); s == "" || slices.Contains(allNulls, p) {
+		return p
+	}
+	r.report(position(n), "unknown policy for empty values %q: %s", s, oneOf(allNulls))
+	return ""
+}
+
+func (r *reader) source(n ast.Node) CSV {
+	var c CSV
+	text := func(to *string) func(entry) {
+		return func(e entry) {
+			s, ok := r.text(e.key, e.value)
+			if ok && s == "" {
+				r.report(position(e.value), "%s is empty; take it out, and it is found out from the file", e.key)
+			}
+			*to = s
+		}
+	}
+	count := func(to *int) func(entry) { return func(e entry) { *to = r.count(e.key, e.value) } }
+	var header, none *entry
+	seen := r.fixed("a source", n, keys{
+		now: map[string]func(entry){
+			"csv":          func(e entry) { c.Paths = r.paths(e.value) },
+			"delimiter":    text(&c.Delimiter),
+			"quote":        text(&c.Quote),
+			"escape":       text(&c.Escape),
+			"encoding":     text(&c.Encoding),
+			"skip_lines":   count(&c.SkipLines),
+			"header_lines": func(e entry) { c.HeaderLines, header = r.count(e.key, e.value), &e },
+			"no_header":    func(e entry) { c.NoHeader, none = r.truth(e.key, e.value), &e },
+		},
+		later: []string{"from", "query", "split_by", "parquet", "postgres"},
+	})
+	if seen != nil && !seen["csv"] && !seen["from"] && !seen["query"] && !seen["parquet"] && !seen["postgres"] {
+		r.report(position(n), "csv is missing: the file, or a list of files, such as { csv: accounts.csv }")
+	}
+	if header != nil && c.HeaderLines == 0 || header != nil && none != nil && c.NoHeader {
+		r.report(header.at, `a file without a header is written "no_header: true", without header_lines`)
+	}
+	return c
+}
+
+func (r *reader) paths(n ast.Node) []string {
+	values := []ast.Node{n}
+	if list, ok := n.(*ast.SequenceNode); ok {
+		values = list.Values
+		if len(values) == 0 {
+			r.report(position(n), "csv is an empty list; name a file")
+		}
+	}
+	var paths []string
+	for _, v := range values {
+		s, ok := r.text("csv", v)
+		if !ok {
+			continue
+		}
+		path, err := sourcePath(r.path, s, r.lookup)
+		if err != nil {
+			r.report(position(v), "csv: %v", err)
+		}
+		paths = append(paths, path)
+	}
+	return paths
+}
+
+func (r *reader) fields(n ast.Node) []Field {
+	list, ok := r.entries("fields", n)
+	if ok && len(list) == 0 {
+		r.report(position(n), "fields is empty; write which column goes to which field, such as \"Name: company\"")
+	}
+	var fields []Field
+	for _, e := range list {
+		r.field = e.key
+		if strings.TrimSpace(e.key) == "" {
+			r.report(e.at, "the name of a field is empty")
+		}
+		fields = append(fields, r.oneField(e))
+		r.field = ""
+	}
+	return fields
+}
+
+func (r *reader) oneField(e entry) Field {
+	f := Field{To: e.key, Line: e.at.Line}
+	if _, ok := e.value.(*ast.MappingNode); !ok {
+		f.From, _ = r.text("the source column", e.value)
+		return f
+	}
+	seen := r.fixed("a field", e.value, keys{
+		now: map[string]func(entry){
+			"from": func(e entry) { f.From, _ = r.text("from", e.value) },
+			"const": func(e entry) {
+				if s, ok := r.text("const", e.value); ok {
+					f.Const = &s
+				}
+			},
+			"nulls": func(e entry) { f.Nulls = r.nulls(e.value) },
+		},
+		later: []string{"trim", "blank", "number", "map", "missing", "expr", "ref", "second_pass"},
+	})
+	switch {
+	case seen["from"] && seen["const"]:
+		r.report(e.at, "from and const cannot both be; take one out")
+	case seen["nulls"] && seen["const"]:
+		r.report(e.at, "nulls has no meaning beside const; take it out")
+	case !seen["from"] && !seen["const"] && !seen["expr"] && !seen["ref"]:
+		r.report(e.at, "from or const is missing: { from: COLUMN } or { const: VALUE }")
+	}
+	return f
+}
+
+// oneOf lists what is possible: "a, b or c".
+func oneOf[T ~string](all []T) string {
+	s := ""
+	for i, v := range all {
+		switch {
+		case i == 0:
+		case i == len(all)-1:
+			s += " or "
+		default:
+			s += ", "
+		}
+		s += string(v)
+	}
+	return s
+}
