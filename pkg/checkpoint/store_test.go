@@ -208,3 +208,30 @@ func TestFilesArePrivate(t *testing.T) {
 		}
 	}
 }
+
+// TestOddPaths opens checkpoints whose paths could be misread as parts of an address.
+func TestOddPaths(t *testing.T) {
+	t.Chdir(t.TempDir())
+	for _, dir := range []string{"relative", "a b", "50%25", "what?", "#1", "ö", "a:b"} {
+		if err := os.Mkdir(dir, 0o700); err != nil {
+			t.Fatal(err)
+		}
+		s, err := checkpoint.Create(ctx, dir, checkpoint.Run{ID: dir, Plan: "{}", Org: "{}"}, nil, nil)
+		if err != nil {
+			t.Errorf("%s: %v", dir, err)
+			continue
+		}
+		s.Close()
+		if s, err = checkpoint.Open(ctx, dir); err != nil {
+			t.Errorf("%s: %v", dir, err)
+			continue
+		}
+		if r, err := s.Run(ctx); err != nil || r.ID != dir {
+			t.Errorf("%s: %v, run %q", dir, err, r.ID)
+		}
+		s.Close()
+		if _, err := os.Stat(filepath.Join(dir, checkpoint.FileName)); err != nil {
+			t.Errorf("%s: %v", dir, err)
+		}
+	}
+}

@@ -1,0 +1,89 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"syscall"
+
+	"migrate/pkg/checkpoint"
+	"migrate/pkg/pipeline"
+	"migrate/pkg/plan"
+	"migrate/pkg/salesforce"
+	"migrate/pkg/sources"
+)
+
+// The exit codes. They are stable: scripts depend on them.
+const (
+	codeOK          = 0   // all rows in and accounted for
+	codeUnexpected  = 1   // anything that has no code of its own
+	codeUsage       = 2   // wrong flags or configuration
+	codeFailedRows  = 3   // finished, some rows are not in the org
+	codeInvalid     = 4   // validation failed, nothing was sent
+	codeTemporary   = 5   // resume will help
+	codeAuth        = 6   // login or permission
+	codeLimit       = 7   // stopped at a limit or budget
+	codeLocked      = 8   // another process works on the run
+	codeAccounting  = 10  // the ledger does not balance
+	codeInterrupted = 130 // interrupted, state saved
+)
+
+// errFailedRows is returned when a run has come to its end and some rows are not in the org.
+var errFailedRows = errors.New("some rows are not in the org")
+
+// usageError is a mistake in the command line.
+type usageError struct {
+	err     error
+	command string
+}
+
+func (e *usageError) Error() string { return e.err.Error() }
+func (e *usageError) Unwrap() error { return e.err }
+
+func usagef(format string, args ...any) error {
+	return &usageError{err: fmt.Errorf(format, args...)}
+}
+
+// exitCode maps an error to its code; the first line that fits counts.
+func exitCode(ctx context.Context, err error) int {
+	var (
+		usage    *usageError
+		config   *pipeline.ConfigError
+		planErr  *plan.Error
+		syntax   *sources.SyntaxError
+		jobFail  *pipeline.JobFailedError
+		vanished *pipeline.VanishedError
+		locked   *checkpoint.LockedError
+	)
+	switch {
+	case err == nil:
+		return codeOK
+	case errors.Is(context.Cause(ctx), errInterrupted):
+		return codeInterrupted
+	case errors.As(err, &usage), errors.As(err, &config):
+		return codeUsage
+	case errors.As(err, &planErr), errors.Is(err, sources.ErrChanged), errors.As(err, &syntax):
+		return codeInvalid
+	case errors.As(err, &locked):
+		return codeLocked
+	case errors.As(err, &vanished), errors.Is(err, pipeline.ErrAccounting):
+		return codeAccounting
+	case errors.Is(err, pipeline.ErrMaxErrors), errors.Is(err, salesforce.ErrLimit):
+		return codeLimit
+	case errors.As(err, &jobFail):
+		if jobFail.Quota() {
+			return codeLimit
+		}
+		return codeFailedRows
+	case errors.Is(err, salesforce.ErrAuth):
+		return codeAuth
+	case errors.Is(err, errFailedRows):
+		return codeFailedRows
+	case errors.Is(err, salesforce.ErrTemporary), errors.Is(err, salesforce.ErrOutcomeUnknown), errors.Is(err, syscall.ENOSPC):
+		return codeTemporary
+	case errors.Is(err, fs.ErrNotExist):
+		return codeUsage
+	}
+	return codeUnexpected
+}

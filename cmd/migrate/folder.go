@@ -1,0 +1,155 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"migrate/pkg/checkpoint"
+)
+
+// defaultStateDir holds the run folders, beside the plan or in the working folder.
+const defaultStateDir = ".migrate"
+
+// stateDir is where the runs lie; plan is the path of a plan file, or empty.
+func (a *app) stateDir(plan string) string {
+	if a.global.stateDir != "" {
+		return a.global.stateDir
+	}
+	if plan != "" {
+		return filepath.Join(filepath.Dir(plan), defaultStateDir)
+	}
+	return defaultStateDir
+}
+
+// newRunFolder makes an empty run folder named by the time and what is loaded.
+func newRunFolder(state, name string, now time.Time) (string, error) {
+	runs := filepath.Join(state, "runs")
+	if err := os.MkdirAll(runs, 0o700); err != nil {
+		return "", fmt.Errorf("make the state folder: %w", err)
+	}
+	name = strings.Map(func(r rune) rune {
+		if r == '-' || r == '_' || r == '.' || r >= '0' && r <= '9' || r >= 'a' && r <= 'z' {
+			return r
+		}
+		return '-'
+	}, strings.ToLower(name))
+	base := now.Format("20060102-1504") + "-" + name
+	for n := 1; ; n++ {
+		dir := filepath.Join(runs, base)
+		if n > 1 {
+			dir += fmt.Sprintf("-%d", n)
+		}
+		err := os.Mkdir(dir, 0o700)
+		if errors.Is(err, fs.ErrExist) {
+			continue
+		}
+		if err != nil {
+			return "", fmt.Errorf("make the run folder: %w", err)
+		}
+		return dir, nil
+	}
+}
+
+// runInfo is a run folder with what its checkpoint says.
+type runInfo struct {
+	dir string
+	run checkpoint.Run
+	err error // why the checkpoint cannot be read
+}
+
+// findRuns lists the runs of the state folders that are looked through, the newest first.
+func (a *app) findRuns(ctx context.Context) ([]runInfo, error) {
+	var list []runInfo
+	for _, state := range a.stateDirs() {
+		entries, err := os.ReadDir(filepath.Join(state, "runs"))
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		for _, e := range entries {
+			if e.IsDir() {
+				list = append(list, readRunInfo(ctx, filepath.Join(state, "runs", e.Name())))
+			}
+		}
+	}
+	slices.SortFunc(list, func(x, y runInfo) int {
+		if c := y.run.Created.Compare(x.run.Created); c != 0 {
+			return c
+		}
+		return strings.Compare(y.dir, x.dir)
+	})
+	return list, nil
+}
+
+// stateDirs are the folders in which runs are looked for: the one that is named, else .migrate in the working folder and
+// in the folders below testdata or beside a plan, one level of search being enough for the places that we put them.
+func (a *app) stateDirs() []string {
+	if a.global.stateDir != "" {
+		return []string{a.global.stateDir}
+	}
+	dirs := []string{defaultStateDir}
+	for _, pattern := range []string{filepath.Join("*", defaultStateDir), filepath.Join("*", "*", defaultStateDir)} {
+		found, _ := filepath.Glob(pattern)
+		dirs = append(dirs, found...)
+	}
+	return dirs
+}
+
+func readRunInfo(ctx context.Context, dir string) runInfo {
+	info := runInfo{dir: dir}
+	s, err := checkpoint.OpenReadOnly(ctx, dir)
+	if err != nil {
+		info.err = err
+		return info
+	}
+	defer s.Close()
+	info.run, info.err = s.Run(ctx)
+	return info
+}
+
+// pickRun finds the run that the user means: a folder, a name, the beginning of a name; with no argument the newest that
+// want accepts.
+func (a *app) pickRun(ctx context.Context, args []string, want func(checkpoint.Run) bool, what string) (runInfo, error) {
+	if len(args) > 0 {
+		if _, err := os.Stat(filepath.Join(args[0], checkpoint.FileName)); err == nil {
+			info := readRunInfo(ctx, filepath.Clean(args[0]))
+			return info, info.err
+		}
+	}
+	runs, err := a.findRuns(ctx)
+	if err != nil {
+		return runInfo{}, err
+	}
+	var found []runInfo
+	for _, r := range runs {
+		switch {
+		case len(args) == 0:
+			if r.err == nil && want(r.run) {
+				return r, nil
+			}
+		case filepath.Base(r.dir) == args[0]:
+			return r, r.err
+		case strings.HasPrefix(filepath.Base(r.dir), args[0]):
+			found = append(found, r)
+		}
+	}
+	switch {
+	case len(args) == 0:
+		return runInfo{}, usagef("there is no %s run in %s", what, strings.Join(a.stateDirs(), ", "))
+	case len(found) == 0:
+		return runInfo{}, usagef("there is no run %q in %s; %s runs lists them", args[0], strings.Join(a.stateDirs(), ", "), invocation())
+	case len(found) > 1:
+		return runInfo{}, usagef("%q fits %d runs, %s and %s among them; give more of the name", args[0], len(found),
+			filepath.Base(found[0].dir), filepath.Base(found[1].dir))
+	}
+	return found[0], found[0].err
+}

@@ -1,0 +1,96 @@
+package main
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"migrate/pkg/bulk2"
+	"migrate/pkg/plan"
+	"migrate/pkg/transform"
+)
+
+func (a *app) loadCommand() *cobra.Command {
+	var (
+		job       plan.Job
+		org       orgSpec
+		flags     runFlags
+		maps      []string
+		operation string
+		nulls     string
+		unmapped  string
+	)
+	cmd := &cobra.Command{
+		Use:   "load FILE…",
+		Short: "Load CSV files into one object",
+		Long: "Load CSV files into one object. Columns are sent to the fields of the same name; --map sends one elsewhere.\n" +
+			"A column that fits no field is an error, unless --map COLUMN= or --unmapped ignore leaves it out.",
+		Example: "  migrate load accounts.csv --object Account --operation insert --map company=Name --org local",
+		Args:    cobra.MinimumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			options, err := flags.parse()
+			if err != nil {
+				return err
+			}
+			if job.Object == "" {
+				return usagef("--object is missing: which object the rows become, such as Account")
+			}
+			job.Operation = bulk2.Operation(operation)
+			if !slices.Contains(bulk2.Operations, job.Operation) {
+				return usagef("--operation %q: insert, update, upsert, delete or hardDelete", operation)
+			}
+			if (job.Operation == bulk2.Delete || job.Operation == bulk2.HardDelete) && !flags.yes {
+				return usagef("%s takes records out of the org; say --yes if that is what you want", job.Operation)
+			}
+			switch unmapped {
+			case "error", "ignore":
+			default:
+				return usagef("--unmapped %q: error or ignore", unmapped)
+			}
+			job.Name = strings.ToLower(job.Object)
+			job.Source.Paths = args
+			job.Nulls = transform.Nulls(nulls)
+			job.AutoMap = true
+			job.IgnoreUnmapped = unmapped == "ignore"
+			for _, m := range maps {
+				f, err := plan.ParseMap(m)
+				if err != nil {
+					return usagef("--map: %w", err)
+				}
+				job.Fields = append(job.Fields, f)
+			}
+			out := a.output(flags.statsFlag)
+			return a.start(cmd.Context(), plan.Plan{Version: 1, Jobs: []plan.Job{job}}, options, org, "", commandLine(cmd, args), out)
+		},
+	}
+	f := cmd.Flags()
+	f.StringVar(&job.Object, "object", "", "API name of the object")
+	f.StringVar(&operation, "operation", "insert", "insert, update, upsert, delete or hardDelete")
+	f.StringVar(&job.Key, "key", "", "external id field of an upsert")
+	f.StringArrayVar(&maps, "map", nil, "COLUMN=FIELD sends a column to a field, COLUMN= leaves it out; may be repeated")
+	f.StringVar(&unmapped, "unmapped", "error", "columns that fit no field: error, or ignore")
+	f.StringVar(&nulls, "nulls", string(transform.NullsKeep), "empty values: keep (leave the field alone), clear (set it to null) or error")
+	f.Int64Var(&job.Limit, "limit", 0, "load only the first N rows")
+	csvFlags(cmd, &job.Source)
+	org.add(cmd)
+	flags.add(cmd)
+	return cmd
+}
+
+// commandLine is what the user typed, for the record. No flag takes a secret.
+func commandLine(cmd *cobra.Command, args []string) string {
+	parts := []string{cmd.CommandPath()}
+	parts = append(parts, args...)
+	cmd.Flags().Visit(func(f *pflag.Flag) {
+		if list, ok := f.Value.(pflag.SliceValue); ok {
+			for _, v := range list.GetSlice() {
+				parts = append(parts, "--"+f.Name, v)
+			}
+			return
+		}
+		parts = append(parts, "--"+f.Name+"="+f.Value.String())
+	})
+	return strings.Join(parts, " ")
+}

@@ -1,0 +1,117 @@
+// Command migrate moves records in bulk into and out of Salesforce.
+//
+// This package reads flags and the environment, wires the packages together, prints, and chooses the exit code; what moves
+// the rows is in package pipeline. There is one file for each command.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"strings"
+	"syscall"
+
+	"github.com/spf13/cobra"
+)
+
+func main() {
+	os.Exit(run(context.Background(), os.Args[1:], os.LookupEnv, os.Stdin, os.Stdout, os.Stderr))
+}
+
+// app is what every command works with.
+type app struct {
+	env            func(string) (string, bool)
+	stdin          io.Reader
+	stdout, stderr io.Writer
+	global         globalFlags
+}
+
+// globalFlags are understood by every command.
+type globalFlags struct {
+	stateDir string
+	json     bool
+	quiet    bool
+	verbose  bool
+}
+
+// run is the whole program: it returns the exit code.
+func run(ctx context.Context, args []string, env func(string) (string, bool), stdin io.Reader, stdout, stderr io.Writer) int {
+	ctx, stop := withInterrupt(ctx, stderr)
+	defer stop()
+	a := &app{env: env, stdin: stdin, stdout: stdout, stderr: stderr}
+	root := a.command()
+	root.SetArgs(args)
+	root.SetIn(stdin)
+	root.SetOut(stdout)
+	root.SetErr(stderr)
+	err := root.ExecuteContext(ctx)
+	code := exitCode(ctx, err)
+	if err != nil {
+		a.printError(err, code)
+	}
+	return code
+}
+
+// withInterrupt ends the context at the first interrupt, and the process at the second.
+func withInterrupt(ctx context.Context, stderr io.Writer) (context.Context, func()) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	signals := make(chan os.Signal, 2)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	done := make(chan struct{})
+	go func() {
+		for n := 0; ; n++ {
+			select {
+			case <-signals:
+			case <-done:
+				return
+			}
+			if n > 0 {
+				os.Exit(codeInterrupted)
+			}
+			fmt.Fprintln(stderr, "\ninterrupted: saving the state; once more to end at once")
+			cancel(errInterrupted)
+		}
+	}()
+	return ctx, func() {
+		signal.Stop(signals)
+		close(done)
+		cancel(nil)
+	}
+}
+
+var errInterrupted = errors.New("interrupted")
+
+func (a *app) command() *cobra.Command {
+	root := &cobra.Command{
+		Use:           "migrate",
+		Short:         "Move records in bulk into and out of Salesforce",
+		SilenceErrors: true,
+		SilenceUsage:  true,
+		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error {
+			return a.fromEnvironment(cmd)
+		},
+	}
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+		return &usageError{err: err, command: cmd.CommandPath()}
+	})
+	f := root.PersistentFlags()
+	f.StringVar(&a.global.stateDir, "state-dir", "", "folder of the run folders (default .migrate beside the plan, else in the working folder)")
+	f.BoolVar(&a.global.json, "json", false, "print JSON lines on stdout")
+	f.BoolVarP(&a.global.quiet, "quiet", "q", false, "no progress")
+	f.BoolVarP(&a.global.verbose, "verbose", "v", false, "tell each request and each step")
+	root.AddCommand(a.loadCommand(), a.runCommand(), a.resumeCommand(), a.retryCommand(), a.runsCommand(), a.statusCommand(),
+		a.previewCommand(), a.orgCommand(), a.versionCommand())
+	return root
+}
+
+// invocation is how the user calls the program, for the commands that it prints.
+func invocation() string {
+	if strings.Contains(os.Args[0], string(filepath.Separator)+"go-build") {
+		return "go run ./cmd/migrate"
+	}
+	return filepath.Base(os.Args[0])
+}

@@ -1,0 +1,145 @@
+package main
+
+import (
+	"context"
+	"crypto/rsa"
+	"crypto/x509"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"migrate/internal/datagen"
+	"migrate/internal/localorg"
+)
+
+func (a *app) orgCommand() *cobra.Command {
+	cmd := &cobra.Command{Use: "org", Short: "Orgs, the local one above all"}
+	cmd.AddCommand(a.orgServeCommand(), a.orgDataCommand())
+	return cmd
+}
+
+func (a *app) orgServeCommand() *cobra.Command {
+	var (
+		cfg     localorg.Config
+		addr    string
+		keyFile string
+	)
+	cmd := &cobra.Command{
+		Use:   "serve",
+		Short: "Serve the local org on a loopback port, for trying things out and for other clients",
+		Long: "Serve the local org on a loopback port, for trying things out and for other clients.\n" +
+			"Its token is the value of MIGRATE_ACCESS_TOKEN, or \"local\" when that is not set.",
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			token, err := a.secret("MIGRATE_ACCESS_TOKEN")
+			if err != nil {
+				return err
+			}
+			if token == "" {
+				token = "local"
+			}
+			cfg.AccessToken = token
+			if cfg.ClientSecret, err = a.secret("MIGRATE_CLIENT_SECRET"); err != nil {
+				return err
+			}
+			if keyFile != "" {
+				if cfg.JWTKey, err = readPublicKey(keyFile); err != nil {
+					return usagef("--jwt-public-key-file: %w", err)
+				}
+			}
+			return a.serve(cmd.Context(), cfg, addr)
+		},
+	}
+	f := cmd.Flags()
+	f.StringVar(&addr, "listen", "127.0.0.1:8181", "loopback address; port 0 takes a free one")
+	f.StringVar(&cfg.Dir, "data", "", "folder that keeps the org across restarts (default: in memory)")
+	f.StringVar(&cfg.ClientID, "client-id", "", "client accepted by the token endpoint; its secret is MIGRATE_CLIENT_SECRET")
+	f.StringVar(&keyFile, "jwt-public-key-file", "", "PEM file with the RSA public key or certificate that checks JWT logins")
+	f.Uint64Var(&cfg.Seed, "seed", 1, "decides ids and the order of results")
+	f.DurationVar(&cfg.StartDelay, "start-delay", 0, "time that a closed job waits before it is processed")
+	f.DurationVar(&cfg.BatchTime, "batch-time", 0, "service time of an internal batch of 10,000 rows")
+	f.IntVar(&cfg.Slots, "slots", 4, "internal batches processed at once")
+	f.BoolVar(&cfg.KeepOrder, "keep-order", false, "results in upload order instead of shuffled")
+	return cmd
+}
+
+// serve listens on a loopback address only: the local org is no server for a network.
+func (a *app) serve(ctx context.Context, cfg localorg.Config, addr string) (err error) {
+	host, _, err := net.SplitHostPort(addr)
+	if err != nil {
+		return usagef("--listen: %w", err)
+	}
+	if ip := net.ParseIP(host); host != "localhost" && (ip == nil || !ip.IsLoopback()) {
+		return usagef("--listen %s: only loopback addresses, such as 127.0.0.1:8181", addr)
+	}
+	org, err := localorg.Open(cfg)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, org.Close()) }()
+	l, err := net.Listen("tcp", addr)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(a.stdout, "local org at http://%s (not Salesforce); Ctrl-C ends it\n", l.Addr())
+	srv := &http.Server{Handler: org, ReadHeaderTimeout: 10 * time.Second}
+	stopped := make(chan error, 1)
+	go func() {
+		<-ctx.Done()
+		stopped <- srv.Close()
+	}()
+	if err := srv.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+		return err
+	}
+	return <-stopped
+}
+
+func readPublicKey(path string) (*rsa.PublicKey, error) {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	block, _ := pem.Decode(data)
+	if block == nil {
+		return nil, fmt.Errorf("%s holds no PEM block", path)
+	}
+	if block.Type == "CERTIFICATE" {
+		cert, err := x509.ParseCertificate(block.Bytes)
+		if err != nil {
+			return nil, err
+		}
+		if key, ok := cert.PublicKey.(*rsa.PublicKey); ok {
+			return key, nil
+		}
+		return nil, fmt.Errorf("%s: the certificate holds no RSA key", path)
+	}
+	key, err := x509.ParsePKIXPublicKey(block.Bytes)
+	if err != nil {
+		return nil, err
+	}
+	if key, ok := key.(*rsa.PublicKey); ok {
+		return key, nil
+	}
+	return nil, fmt.Errorf("%s holds no RSA key", path)
+}
+
+// orgDataCommand writes rows for trying things out and for benchmarks.
+func (a *app) orgDataCommand() *cobra.Command {
+	var rows int
+	var seed uint64
+	cmd := &cobra.Command{
+		Use:   "data",
+		Short: "Write made-up accounts as CSV to stdout",
+		Args:  cobra.NoArgs,
+		RunE:  func(*cobra.Command, []string) error { return datagen.Accounts(a.stdout, seed, rows) },
+	}
+	cmd.Flags().IntVar(&rows, "rows", 1000, "number of rows")
+	cmd.Flags().Uint64Var(&seed, "seed", 1, "same seed, same rows")
+	return cmd
+}

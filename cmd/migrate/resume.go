@@ -1,0 +1,114 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"migrate/pkg/checkpoint"
+	"migrate/pkg/pipeline"
+)
+
+func (a *app) resumeCommand() *cobra.Command {
+	var (
+		org       orgSpec
+		maxErrors string
+		stats     statsFlag
+	)
+	cmd := &cobra.Command{
+		Use:   "resume [RUN]",
+		Short: "Go on with a run that was stopped, killed or interrupted (default: the newest unfinished one)",
+		Args:  cobra.MaximumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			info, err := a.pickRun(cmd.Context(), args, func(r checkpoint.Run) bool { return r.State != checkpoint.RunDone }, "unfinished")
+			if err != nil {
+				return err
+			}
+			return a.resume(cmd.Context(), info.dir, org, maxErrors, a.output(stats))
+		},
+	}
+	cmd.Flags().StringVar(&maxErrors, "max-errors", "", "another bound than at the start: 500 or 2%")
+	org.add(cmd)
+	stats.add(cmd)
+	return cmd
+}
+
+func (a *app) resume(ctx context.Context, dir string, org orgSpec, maxErrors string, out *output) (err error) {
+	lock, err := checkpoint.Acquire(dir)
+	if err != nil {
+		return err
+	}
+	defer lock.Release()
+	store, err := checkpoint.Open(ctx, dir)
+	if err != nil {
+		return err
+	}
+	defer store.Close()
+	run, spec, err := readSpec(ctx, store)
+	if err != nil {
+		return err
+	}
+	if run.State == checkpoint.RunDone {
+		return usagef("run %s is finished; there is nothing to resume", run.ID)
+	}
+	if maxErrors != "" {
+		if spec.Options.MaxErrors, err = pipeline.ParseLimit(maxErrors); err != nil {
+			return usagef("--max-errors: %w", err)
+		}
+	}
+	done := map[string]bool{}
+	known, err := store.Jobs(ctx)
+	if err != nil {
+		return err
+	}
+	for _, j := range known {
+		if j.State == checkpoint.JobDone {
+			done[j.Name] = true
+			continue
+		}
+		splits, err := store.Splits(ctx, j.Name)
+		if err != nil {
+			return err
+		}
+		if err := changedSources(splits); err != nil {
+			return fmt.Errorf("run %s cannot go on: %w; bring the file back as it was, or begin a new run with what is left", run.ID, err)
+		}
+	}
+	var recorded orgSpec
+	if err := json.Unmarshal([]byte(run.Org), &recorded); err != nil {
+		return fmt.Errorf("run %s: its org cannot be read: %w", run.ID, err)
+	}
+	if org.Name != "" && org.Name != recorded.Name {
+		return usagef("run %s goes to %s, not to %q", run.ID, recorded.InstanceURL, org.Name)
+	}
+	if org.InstanceURL != "" && recorded.InstanceURL != "" && org.InstanceURL != recorded.InstanceURL {
+		return usagef("run %s goes to %s, not to %s: its rows may be there already", run.ID, recorded.InstanceURL, org.InstanceURL)
+	}
+	conn, err := a.connect(ctx, recorded.merge(org), dir)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, conn.Close()) }()
+	out.resume(dir, conn.title, run)
+	jobs, err := a.compile(ctx, conn.Client, spec.Plan.Jobs, done, out)
+	if err != nil {
+		return err
+	}
+	return a.work(ctx, dir, store, conn, jobs, spec.Options, out)
+}
+
+// readSpec reads a run and what it was made from.
+func readSpec(ctx context.Context, store *checkpoint.Store) (checkpoint.Run, runSpec, error) {
+	run, err := store.Run(ctx)
+	if err != nil {
+		return run, runSpec{}, err
+	}
+	var spec runSpec
+	if err := json.Unmarshal([]byte(run.Plan), &spec); err != nil {
+		return run, spec, fmt.Errorf("run %s: its plan cannot be read: %w", run.ID, err)
+	}
+	return run, spec, nil
+}

@@ -1,0 +1,71 @@
+package main
+
+import (
+	"slices"
+
+	"github.com/spf13/cobra"
+
+	"migrate/pkg/bulk2"
+	"migrate/pkg/plan"
+)
+
+func (a *app) runCommand() *cobra.Command {
+	var (
+		org   orgSpec
+		flags runFlags
+		limit int64
+	)
+	cmd := &cobra.Command{
+		Use:     "run PLAN.yaml [JOB…]",
+		Short:   "Work on the jobs of a plan, in the order of the plan",
+		Example: "  migrate run testdata/crm/migrate.yaml --org local",
+		Args:    cobra.MinimumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			options, err := flags.parse()
+			if err != nil {
+				return err
+			}
+			p, err := plan.Read(args[0])
+			if err != nil {
+				return err
+			}
+			if len(args) > 1 {
+				if p.Jobs, err = chooseJobs(p.Jobs, args[1:]); err != nil {
+					return err
+				}
+			}
+			for i, j := range p.Jobs {
+				if (j.Operation == bulk2.Delete || j.Operation == bulk2.HardDelete) && !flags.yes {
+					return usagef("job %s takes records out of the org (%s); say --yes if that is what you want", j.Name, j.Operation)
+				}
+				if limit > 0 {
+					p.Jobs[i].Limit = limit
+				}
+			}
+			if org.Name == "" && org.InstanceURL == "" {
+				org.Name = p.Org
+			}
+			return a.start(cmd.Context(), *p, options, org, "", commandLine(cmd, args), a.output(flags.statsFlag))
+		},
+	}
+	cmd.Flags().Int64Var(&limit, "limit", 0, "load only the first N rows of each job")
+	org.add(cmd)
+	flags.add(cmd)
+	return cmd
+}
+
+// chooseJobs keeps the named jobs, in plan order.
+func chooseJobs(all []plan.Job, names []string) ([]plan.Job, error) {
+	var chosen []plan.Job
+	for _, j := range all {
+		if slices.Contains(names, j.Name) {
+			chosen = append(chosen, j)
+		}
+	}
+	for _, n := range names {
+		if !slices.ContainsFunc(all, func(j plan.Job) bool { return j.Name == n }) {
+			return nil, usagef("the plan has no job %q", n)
+		}
+	}
+	return chosen, nil
+}

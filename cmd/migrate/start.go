@@ -1,0 +1,191 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"migrate/pkg/bulk2"
+	"migrate/pkg/checkpoint"
+	"migrate/pkg/pipeline"
+	"migrate/pkg/plan"
+	"migrate/pkg/salesforce"
+	"migrate/pkg/sources"
+)
+
+// runSpec is what a checkpoint keeps of a run's making, so that resume needs neither the plan file nor the flags.
+type runSpec struct {
+	Plan    plan.Plan        `json:"plan"`
+	Options pipeline.Options `json:"options"`
+	Parent  string           `json:"parent,omitempty"` // the run whose bad rows this one sends again
+}
+
+// start makes a new run and works on it to its end.
+func (a *app) start(ctx context.Context, p plan.Plan, o pipeline.Options, org orgSpec, parent, command string, out *output) (err error) {
+	name := p.Jobs[0].Name
+	if p.Path != "" {
+		name = filepath.Base(filepath.Dir(mustAbs(p.Path)))
+	}
+	dir, err := newRunFolder(a.stateDir(p.Path), name, time.Now())
+	if err != nil {
+		return err
+	}
+	begun := false
+	defer func() {
+		if !begun {
+			os.RemoveAll(dir) // nothing was sent: leave no folder behind that looks like a run
+		}
+	}()
+	lock, err := checkpoint.Acquire(dir)
+	if err != nil {
+		return err
+	}
+	defer lock.Release()
+	conn, err := a.connect(ctx, org, dir)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, conn.Close()) }()
+	out.begin(dir, conn.title, parent)
+	jobs, err := a.compile(ctx, conn.Client, p.Jobs, nil, out)
+	if err != nil {
+		return err
+	}
+	store, err := create(ctx, dir, command, runSpec{Plan: p, Options: o, Parent: parent}, conn.spec, p.Jobs, jobs)
+	if err != nil {
+		return err
+	}
+	defer store.Close()
+	begun = true
+	return a.work(ctx, dir, store, conn, jobs, o, out)
+}
+
+// compile opens the sources of the jobs and checks the jobs against the org. skip names jobs that are done already.
+func (a *app) compile(ctx context.Context, client *salesforce.Client, list []plan.Job, skip map[string]bool, out *output) ([]pipeline.Job, error) {
+	described := map[string]*salesforce.SObject{}
+	describe := func(object string) (*salesforce.SObject, error) {
+		key := strings.ToLower(object)
+		if o, ok := described[key]; ok {
+			return o, nil
+		}
+		o, err := client.Describe(ctx, object)
+		if err == nil {
+			described[key] = o
+		}
+		return o, err
+	}
+	var jobs []pipeline.Job
+	var found plan.Error
+	for _, j := range list {
+		if skip[j.Name] {
+			continue
+		}
+		src, err := j.Source.Open()
+		if err != nil {
+			return nil, &usageError{err: fmt.Errorf("job %s: %w", j.Name, err)}
+		}
+		compiled, decisions, err := j.Compile(src, describe)
+		var bad *plan.Error
+		switch {
+		case errors.As(err, &bad):
+			found.Findings = append(found.Findings, bad.Findings...)
+			continue
+		case err != nil:
+			return nil, fmt.Errorf("job %s: %w", j.Name, err)
+		}
+		if len(list) > 1 {
+			compiled.Reports = j.Name
+		}
+		out.job(j, src.Dialects(), decisions)
+		jobs = append(jobs, compiled)
+	}
+	if len(found.Findings) > 0 {
+		return nil, &found
+	}
+	return jobs, nil
+}
+
+// create writes the checkpoint of a new run.
+func create(ctx context.Context, dir, command string, spec runSpec, org orgSpec, planned []plan.Job, jobs []pipeline.Job) (*checkpoint.Store, error) {
+	specText, err := json.Marshal(spec)
+	if err != nil {
+		return nil, err
+	}
+	orgText, err := json.Marshal(org)
+	if err != nil {
+		return nil, err
+	}
+	var jobRows []checkpoint.Job
+	var splitRows []checkpoint.Split
+	for i, j := range jobs {
+		text, err := json.Marshal(planned[i])
+		if err != nil {
+			return nil, err
+		}
+		jobRows = append(jobRows, checkpoint.Job{Name: j.Name, Object: j.Object, Operation: string(j.Operation), Spec: string(text)})
+		for _, s := range j.Source.Splits() {
+			text, err := json.Marshal(s)
+			if err != nil {
+				return nil, err
+			}
+			next, err := json.Marshal(s.Start)
+			if err != nil {
+				return nil, err
+			}
+			splitRows = append(splitRows, checkpoint.Split{Job: j.Name, ID: s.ID, Spec: string(text), Next: string(next)})
+		}
+	}
+	run := checkpoint.Run{ID: filepath.Base(dir), Created: time.Now(), Command: command, Plan: string(specText), Org: string(orgText)}
+	return checkpoint.Create(ctx, dir, run, jobRows, splitRows)
+}
+
+// work runs the pipeline and prints how it ends.
+func (a *app) work(ctx context.Context, dir string, store *checkpoint.Store, conn *connection, jobs []pipeline.Job, o pipeline.Options, out *output) error {
+	out.jobs(jobs)
+	cfg := pipeline.Config{Dir: dir, Checkpoint: store, Org: bulk2.New(conn.Client), Jobs: jobs, Options: o, Events: out.events()}
+	if conn.local != nil {
+		cfg.PollEvery = localPoll // its calls cost nothing
+	}
+	sum, err := pipeline.Run(ctx, cfg)
+	out.endProgress()
+	out.summary(dir, sum, conn.Client, err)
+	if err == nil && sum.Total.Rejected+sum.Total.Failed+sum.Total.Unprocessed > 0 {
+		err = errFailedRows
+	}
+	return err
+}
+
+// localPoll is the least time between two looks at a job of an org inside the process.
+const localPoll = 50 * time.Millisecond
+
+// changedSources reports the source files of a run that are no longer what they were.
+func changedSources(splits []checkpoint.Split) error {
+	var errs []error
+	for _, sp := range splits {
+		var s sources.Split
+		if err := json.Unmarshal([]byte(sp.Spec), &s); err != nil {
+			return fmt.Errorf("split %s: %w", sp.ID, err)
+		}
+		now, err := sources.FingerprintFile(s.Path)
+		if err != nil {
+			return err
+		}
+		if diff := s.Fingerprint.Diff(now); diff != "" {
+			errs = append(errs, fmt.Errorf("%s has changed since the run began: %s: %w", s.Path, diff, sources.ErrChanged))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// mustAbs is filepath.Abs for paths that are only shown or taken apart.
+func mustAbs(path string) string {
+	if abs, err := filepath.Abs(path); err == nil {
+		return abs
+	}
+	return path
+}
