@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"migrate/pkg/sources"
@@ -111,6 +112,26 @@ func BenchmarkCSV(b *testing.B) {
 				f.Close()
 				if n != rows {
 					b.Fatalf("%d rows, want %d", n, rows)
+				}
+			}
+		})
+	}
+}
+
+// BenchmarkEncodings shows what decoding costs; bytes are those on disk.
+func BenchmarkEncodings(b *testing.B) {
+	header, body, rows := crmRows(0)
+	for _, enc := range []string{"utf-8", "utf-16le", "windows-1252"} {
+		b.Run(enc, func(b *testing.B) {
+			text := encoders[enc](string(header) + strings.Repeat(string(body), 16))
+			src, err := sources.OpenCSV([]string{write(b, "t.csv", text)}, options{Encoding: enc})
+			if err != nil {
+				b.Fatal(err)
+			}
+			b.SetBytes(int64(len(text)))
+			for b.Loop() {
+				if n := countRows(b, src); n != 16*rows {
+					b.Fatalf("%d rows, want %d", n, 16*rows)
 				}
 			}
 		})

@@ -2,7 +2,6 @@ package sources
 
 import (
 	"encoding/binary"
-	"math/bits"
 
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
@@ -67,22 +66,25 @@ func (cs *columns) ready() {
 // plain appends the record b[p:e], in which no quote has a meaning, and reports whether it has the
 // right number of fields. b may be read up to slack bytes after e.
 func (cs *columns) plain(b []byte, p, e int, delim byte) bool {
-	const ones, low7 = 0x0101010101010101, 0x7F7F7F7F7F7F7F7F
-	pattern := ones * uint64(delim)
 	cols, row := cs.cols, cs.rows
 	n, start := 0, p
 	for i := p; i < e; i += 8 {
-		x := binary.LittleEndian.Uint64(b[i:]) ^ pattern
-		hit := ^((x&low7 + low7) | x | low7) // the high bit of each byte that is the delimiter
-		for ; hit != 0; hit &= hit - 1 {
-			at := i + bits.TrailingZeros64(hit)>>3
+		for hits := matches(binary.LittleEndian.Uint64(b[i:]), delim); hits != 0; hits &= hits - 1 {
+			at := i + firstMatch(hits)
 			if at >= e {
 				break
 			}
 			if n >= len(cols)-1 {
 				return false
 			}
-			cols[n].put(row, b, start, at)
+			// put, by hand for the common case of a short value
+			c := &cols[n]
+			if o, l := int(c.off[row]), at-start; l <= 16 && o+16 <= len(c.data) {
+				*(*[16]byte)(c.data[o:]) = *(*[16]byte)(b[start:])
+				c.off[row+1] = int32(o + l)
+			} else {
+				c.put(row, b, start, at)
+			}
 			n++
 			start = at + 1
 		}
@@ -119,15 +121,19 @@ func (cs *columns) fields(g *grammar, b []byte, fields []span) {
 	row := cs.rows
 	for i := range cs.cols {
 		c, s := &cs.cols[i], &fields[i]
-		if !s.undo {
+		o, n := int(c.off[row]), s.end-s.start
+		switch {
+		case s.undo:
+			if o+n+slack > len(c.data) {
+				c.grow(o, n)
+			}
+			c.off[row+1] = int32(len(g.value(c.data[:o], b, *s)))
+		case n <= 16 && o+16 <= len(c.data): // put, by hand
+			*(*[16]byte)(c.data[o:]) = *(*[16]byte)(b[s.start:])
+			c.off[row+1] = int32(o + n)
+		default:
 			c.put(row, b, s.start, s.end)
-			continue
 		}
-		o := int(c.off[row])
-		if n := s.end - s.start; o+n+slack > len(c.data) {
-			c.grow(o, n)
-		}
-		c.off[row+1] = int32(len(g.value(c.data[:o], b, *s)))
 	}
 }
 

@@ -43,7 +43,8 @@ func (r *record) add(s span, limit int) {
 // false when b does not hold the end of the record; openAt then tells whether it ends inside
 // quotes. At most limit fields are kept. A record with badAt set ends with the line of that place.
 func (g *grammar) scan(rec *record, b []byte, p int, last bool, limit int) bool {
-	*rec = record{fields: rec.fields[:0], lines: 1, badAt: none, openAt: none}
+	rec.fields = rec.fields[:0]
+	rec.count, rec.quoted, rec.lines, rec.badAt, rec.openAt, rec.next = 0, 0, 1, none, none, 0
 	eol, next, ok := g.line(b, p, last)
 	for {
 		rec.end = p
@@ -59,26 +60,26 @@ func (g *grammar) scan(rec *record, b []byte, p int, last bool, limit int) bool 
 			}
 			rec.add(s, limit)
 			p = s.end + 1
-			if ok && p < eol && (b[p] != g.delim || g.delim == 0) {
+			rec.end = p
+			separated := p < len(b) && b[p] == g.delim && g.delim != 0
+			switch {
+			case !ok && !separated:
+				return false
+			case ok && !separated && p < eol:
 				rec.badAt = p
 				p = eol
 			}
-		} else {
-			s := span{start: p, end: eol}
-			switch {
-			case !ok:
-			case g.escape:
-				s, eol, next, ok = g.escapedField(rec, b, p, eol, next, last)
-			case g.delim != 0:
-				if d := bytes.IndexByte(b[p:eol], g.delim); d >= 0 {
-					s.end = p + d
-				}
-			}
-			if !ok {
+		} else if !ok {
+			return false
+		} else if g.escape {
+			var s span
+			if s, eol, next, ok = g.escapedField(rec, b, p, eol, next, last); !ok {
 				return false
 			}
 			rec.add(s, limit)
 			p = s.end
+		} else {
+			p = g.plainFields(rec, b, p, eol, limit)
 		}
 		if ok && p >= eol {
 			rec.end, rec.next = eol, next
@@ -86,6 +87,29 @@ func (g *grammar) scan(rec *record, b []byte, p int, last bool, limit int) bool 
 		}
 		p++ // the delimiter
 	}
+}
+
+// plainFields adds the fields from p on until one in quotes or the end of the line follows, and returns
+// where the last of them ends.
+func (g *grammar) plainFields(rec *record, b []byte, p, eol, limit int) int {
+	start := p
+	if g.delim != 0 {
+		for i := p; i < eol; i += 8 {
+			for hits := matches(word(b, i), g.delim); hits != 0; hits &= hits - 1 {
+				at := i + firstMatch(hits)
+				if at >= eol {
+					break
+				}
+				rec.add(span{start: start, end: at}, limit)
+				start = at + 1
+				if start < eol && b[start] == g.quote && g.quote != 0 {
+					return at
+				}
+			}
+		}
+	}
+	rec.add(span{start: start, end: eol}, limit)
+	return eol
 }
 
 // quotedField finds the end of the field whose opening quote is at b[p].
@@ -104,11 +128,9 @@ func (g *grammar) quotedField(b []byte, p int, last bool) (s span, closed bool) 
 				return s, false
 			}
 		} else {
-			j := bytes.IndexByte(b[i:], g.quote)
-			if j < 0 {
+			if i = indexFrom(b, i, g.quote); i < 0 {
 				return s, false
 			}
-			i += j
 		}
 		switch {
 		case i+1 < len(b) && b[i+1] == g.quote:

@@ -237,6 +237,29 @@ func TestCSVLongestRecord(t *testing.T) {
 	}
 }
 
+// What ends a long record is the end of its line, whatever was in quotes before.
+func TestCSVLongQuotedRecords(t *testing.T) {
+	t.Parallel()
+	const limit = 50
+	for n := limit - 6; n <= limit+6; n++ {
+		x := strings.Repeat("x", n)
+		for _, first := range []string{`"` + x + `"`, `"` + x + `",`, `"` + x + `",y`, `"` + x + `"y"z`, `"` + x + `"y` + x, `"` + x + `","` + `"`, `"` + x[:40] + `"y"` + x} {
+			for _, eol := range []string{"\n", "\r\n", "\r"} {
+				_, got := readText(t, "a,b"+eol+first+eol+"2,3"+eol, options{MaxRecord: limit, Quote: `"`, Delimiter: ","})
+				if got.Err != io.EOF {
+					if strings.Contains(got.Err.Error(), "quote is opened") && n >= limit-3 {
+						continue // what is in quotes reaches to the longest record allowed
+					}
+					t.Fatalf("%q: %v", first, got.Err)
+				}
+				if last := table(got.Records[1:]); len(last) != 1 || last[0] != "2|3" {
+					t.Errorf("%q: after it %q", first, last)
+				}
+			}
+		}
+	}
+}
+
 func TestCSVBadRowIsBounded(t *testing.T) {
 	t.Parallel()
 	_, got := readText(t, "a,b\n"+strings.Repeat(",", 1<<20)+"\n1,2\n", options{})
