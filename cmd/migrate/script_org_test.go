@@ -1,0 +1,148 @@
+package main
+
+import (
+	"encoding/csv"
+	"flag"
+	"net/http/httptest"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"migrate/internal/localorg"
+)
+
+// scriptOrg is the local org of a script, on a free loopback port of the test's own process.
+type scriptOrg struct {
+	*localorg.Org
+	server *httptest.Server
+}
+
+// scriptToken is the token of every script's org.
+const scriptToken = "00D5g0000000001!tOkEn-of-the-ScRiPt"
+
+// orgCommand is the command "org" of scripts:
+//
+//	org start [-start-delay D] [-batch-time D] [-client ID:SECRET] [-jwt PUBLIC.pem] [-daily-batches N]
+//	                                   start it; ORG is its address, MIGRATE_INSTANCE_URL and MIGRATE_ACCESS_TOKEN lead to it
+//	org count OBJECT N                 it holds N records
+//	org once OBJECT FIELD N            it holds N records, and the field has another value in each
+//	org wait OBJECT N                  wait until it holds N records or more
+//	org called ENDPOINT N              the endpoint, such as 'POST jobs/ingest', was called N times
+//	org fault ENDPOINT KIND [TIMES]    make calls fail; see localorg.Fault
+//	org records OBJECT FIELD… FILE     write the fields of all records as CSV, sorted by line
+//	org polite                         no client did what a well-behaved one does not
+func orgCommand(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) == 0 {
+		ts.Fatalf("usage: org start|count|once|wait|called|fault|records|polite …")
+	}
+	s := scriptOf(ts)
+	if args[0] == "start" {
+		s.org = startOrg(ts, args[1:])
+		return
+	}
+	if s.org == nil {
+		ts.Fatalf("org: start it first")
+	}
+	need := func(n int) []string {
+		if len(args) < n+1 {
+			ts.Fatalf("org %s: %d words are missing", args[0], n+1-len(args))
+		}
+		return args[1:]
+	}
+	switch args[0] {
+	case "count":
+		a := need(2)
+		if got, want := s.org.Count(a[0]), number10(ts, a[1]); got != want {
+			ts.Fatalf("the org holds %d records of %s, want %d", got, a[0], want)
+		}
+	case "once":
+		a := need(3)
+		k, err := s.org.Keys(a[0], a[1])
+		ts.Check(err)
+		if want := number10(ts, a[2]); k != (localorg.KeyAudit{Rows: want, Distinct: want}) {
+			ts.Fatalf("%s of %s: %+v, want %d rows, each once", a[1], a[0], k, want)
+		}
+	case "wait":
+		a := need(2)
+		want := number10(ts, a[1])
+		for deadline := time.Now().Add(30 * time.Second); s.org.Count(a[0]) < want; time.Sleep(5 * time.Millisecond) {
+			if time.Now().After(deadline) {
+				ts.Fatalf("after 30 s the org holds %d records of %s, want %d", s.org.Count(a[0]), a[0], want)
+			}
+		}
+	case "called":
+		a := need(2)
+		if got, want := s.org.Audit().Calls[a[0]], number10(ts, a[1]); got != want {
+			ts.Fatalf("%s was called %d times, want %d; all calls: %v", a[0], got, want, s.org.Audit().Calls)
+		}
+	case "fault":
+		a := need(2)
+		f := localorg.Fault{Endpoint: a[0], Kind: a[1], Times: 1}
+		if len(a) > 2 {
+			f.Times = number10(ts, a[2])
+		}
+		ts.Check(s.org.Fault(f))
+	case "records":
+		a := need(3)
+		writeRecords(ts, s.org.Org, a[0], a[1:len(a)-1], a[len(a)-1])
+	case "polite":
+		if v := s.org.Audit().Violations; len(v) > 0 {
+			ts.Fatalf("%d times a client did what it should not: %+v", len(v), v)
+		}
+	default:
+		ts.Fatalf("org %s: unknown", args[0])
+	}
+}
+
+func startOrg(ts *testscript.TestScript, args []string) *scriptOrg {
+	cfg := localorg.Config{AccessToken: scriptToken}
+	var client, key string
+	f := flag.NewFlagSet("org start", flag.ContinueOnError)
+	f.DurationVar(&cfg.StartDelay, "start-delay", 0, "")
+	f.DurationVar(&cfg.BatchTime, "batch-time", 0, "")
+	f.Int64Var(&cfg.DailyBatches, "daily-batches", 0, "")
+	f.StringVar(&client, "client", "", "")
+	f.StringVar(&key, "jwt", "", "")
+	ts.Check(f.Parse(args))
+	cfg.ClientID, cfg.ClientSecret, _ = strings.Cut(client, ":")
+	if key != "" {
+		var err error
+		cfg.JWTKey, err = readPublicKey(ts.MkAbs(key))
+		ts.Check(err)
+	}
+	org, err := localorg.Open(cfg)
+	ts.Check(err)
+	server := httptest.NewServer(org)
+	ts.Defer(func() {
+		server.CloseClientConnections()
+		server.Close()
+		ts.Check(org.Close())
+	})
+	ts.Setenv("ORG", server.URL)
+	ts.Setenv("MIGRATE_INSTANCE_URL", server.URL)
+	ts.Setenv("MIGRATE_ACCESS_TOKEN", scriptToken)
+	return &scriptOrg{Org: org, server: server}
+}
+
+func writeRecords(ts *testscript.TestScript, org *localorg.Org, object string, fields []string, path string) {
+	var rows [][]string
+	for r := range org.Records(object, fields...) {
+		rows = append(rows, slices.Clone(r))
+	}
+	slices.SortFunc(rows, slices.Compare[[]string])
+	f, err := os.Create(ts.MkAbs(path))
+	ts.Check(err)
+	w := csv.NewWriter(f)
+	ts.Check(w.WriteAll(rows))
+	ts.Check(f.Close())
+}
+
+func number10(ts *testscript.TestScript, s string) int {
+	n, err := strconv.Atoi(s)
+	ts.Check(err)
+	return n
+}

@@ -1,0 +1,238 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+	"go.uber.org/goleak"
+)
+
+func TestMain(m *testing.M) {
+	testscript.Main(withoutLeaks{m}, map[string]func(){"migrate": main})
+}
+
+// withoutLeaks fails the package when a goroutine outlives its tests.
+type withoutLeaks struct{ testscript.TestingM }
+
+func (m withoutLeaks) Run() int {
+	code := m.TestingM.Run()
+	if code == 0 {
+		if err := goleak.Find(); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			code = 1
+		}
+	}
+	return code
+}
+
+// TestScript runs the scripts in testdata/script. Beside the commands of testscript they know:
+//
+//	exits CODE COMMAND…       run a command that must end with this exit code
+//	exits CODE                the command that signal ended had this exit code
+//	signal NAME               send INT or KILL to the commands in the background; then wait for them
+//	next CODE [OLD=NEW…]      run the command that stdout names as the next one, with OLD replaced by NEW
+//	replace OLD NEW FILE      replace a text that must be in the file; \n, \t and \xNN as in Go
+//	write FILE TEXT           write a text; \n, \t, \xNN as in Go
+//	json TYPE [KEY=VALUE…]    each line of stdout is JSON with a message_type, and one of this type has these values
+//	[!] found TEXT PATH…      a file at or below one of the paths holds the text
+//	org …                     see orgCommand in script_org_test.go
+func TestScript(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir:                 filepath.Join("testdata", "script"),
+		RequireExplicitExec: true,
+		RequireUniqueNames:  true,
+		Setup: func(e *testscript.Env) error {
+			samples, err := filepath.Abs(filepath.Join("..", "..", "testdata"))
+			if err != nil {
+				return err
+			}
+			e.Setenv("SAMPLES", samples)
+			e.Setenv("TZ", "UTC")
+			e.Values[scriptKey{}] = &script{}
+			return nil
+		},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"exits": exitsCommand, "signal": signalCommand, "next": nextCommand, "replace": replaceCommand, "write": writeCommand,
+			"json": jsonCommand, "found": foundCommand, "org": orgCommand,
+		},
+	})
+}
+
+// script is what the commands of one script share.
+type script struct {
+	org      *scriptOrg
+	signaled *exec.Cmd
+}
+
+type scriptKey struct{}
+
+func scriptOf(ts *testscript.TestScript) *script { return ts.Value(scriptKey{}).(*script) }
+
+func exitsCommand(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) == 0 {
+		ts.Fatalf("usage: exits CODE [COMMAND…]")
+	}
+	want, err := strconv.Atoi(args[0])
+	ts.Check(err)
+	if len(args) > 1 {
+		mustExit(ts, want, args[1:])
+		return
+	}
+	cmd := scriptOf(ts).signaled
+	if cmd == nil || cmd.ProcessState == nil {
+		ts.Fatalf("exits: signal a command and wait for it first")
+	}
+	if got := cmd.ProcessState.ExitCode(); got != want {
+		ts.Fatalf("exit code %d, want %d", got, want)
+	}
+}
+
+func mustExit(ts *testscript.TestScript, want int, command []string) {
+	got := 0
+	err := ts.Exec(command[0], command[1:]...)
+	var exit *exec.ExitError
+	switch {
+	case errors.As(err, &exit):
+		got = exit.ExitCode()
+	case err != nil:
+		ts.Fatalf("%v", err)
+	}
+	if got != want {
+		ts.Fatalf("exit code %d, want %d", got, want)
+	}
+}
+
+func signalCommand(ts *testscript.TestScript, neg bool, args []string) {
+	signals := map[string]os.Signal{"INT": os.Interrupt, "KILL": os.Kill}
+	if neg || len(args) != 1 || signals[args[0]] == nil {
+		ts.Fatalf("usage: signal INT|KILL")
+	}
+	running := ts.BackgroundCmds()
+	if len(running) != 1 {
+		ts.Fatalf("signal: %d commands in the background, want one", len(running))
+	}
+	scriptOf(ts).signaled = running[0]
+	ts.Check(running[0].Process.Signal(signals[args[0]]))
+}
+
+// nextCommand runs what the last command told the user to run, word for word but for the replacements.
+func nextCommand(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) == 0 {
+		ts.Fatalf("usage: next CODE [OLD=NEW…]")
+	}
+	code, err := strconv.Atoi(args[0])
+	ts.Check(err)
+	var command string
+	for line := range strings.Lines(ts.ReadFile("stdout")) {
+		for _, lead := range []string{"go on with: ", "then: "} {
+			if _, after, ok := strings.Cut(line, lead); ok {
+				command = strings.TrimSpace(after)
+			}
+		}
+	}
+	if command == "" {
+		ts.Fatalf("stdout names no next command")
+	}
+	for _, a := range args[1:] {
+		before, after, _ := strings.Cut(a, "=")
+		if !strings.Contains(command, before) {
+			ts.Fatalf("the next command, %s, has no %s", command, before)
+		}
+		command = strings.Replace(command, before, after, 1)
+	}
+	ts.Logf("next: %s", command)
+	mustExit(ts, code, []string{"sh", "-c", command})
+}
+
+func replaceCommand(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 3 {
+		ts.Fatalf("usage: replace OLD NEW FILE")
+	}
+	text := ts.ReadFile(args[2])
+	before, after := unquote(ts, args[0]), unquote(ts, args[1])
+	if !strings.Contains(text, before) {
+		ts.Fatalf("%s does not hold %q", args[2], before)
+	}
+	ts.Check(os.WriteFile(ts.MkAbs(args[2]), []byte(strings.ReplaceAll(text, before, after)), 0o600))
+}
+
+func writeCommand(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: write FILE TEXT")
+	}
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(unquote(ts, args[1])), 0o600))
+}
+
+func unquote(ts *testscript.TestScript, s string) string {
+	text, err := strconv.Unquote(`"` + strings.ReplaceAll(s, `"`, `\"`) + `"`)
+	if err != nil {
+		ts.Fatalf("%q: %v", s, err)
+	}
+	return text
+}
+
+func jsonCommand(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) == 0 {
+		ts.Fatalf("usage: json TYPE [KEY=VALUE…]")
+	}
+	known := []string{"plan", "status", "row_error", "warning", "summary", "error", "run"}
+	found := false
+	for line := range strings.Lines(ts.ReadFile("stdout")) {
+		var m map[string]any
+		if err := json.Unmarshal([]byte(line), &m); err != nil {
+			ts.Fatalf("not JSON: %s: %v", line, err)
+		}
+		kind, _ := m["message_type"].(string)
+		if !slices.Contains(known, kind) {
+			ts.Fatalf("message_type %q is none of %v: %s", kind, known, line)
+		}
+		found = found || kind == args[0] && !slices.ContainsFunc(args[1:], func(kv string) bool {
+			key, want, _ := strings.Cut(kv, "=")
+			return fmt.Sprint(m[key]) != want
+		})
+	}
+	if !found {
+		ts.Fatalf("no line is a %s with %v", args[0], args[1:])
+	}
+}
+
+func foundCommand(ts *testscript.TestScript, neg bool, args []string) {
+	if len(args) < 2 || args[0] == "" {
+		ts.Fatalf("usage: [!] found TEXT PATH…")
+	}
+	var in []string
+	for _, root := range args[1:] {
+		if root == "stdout" || root == "stderr" {
+			if strings.Contains(ts.ReadFile(root), args[0]) {
+				in = append(in, root)
+			}
+			continue
+		}
+		ts.Check(filepath.WalkDir(ts.MkAbs(root), func(path string, d fs.DirEntry, err error) error {
+			if err != nil || d.IsDir() {
+				return err
+			}
+			data, err := os.ReadFile(path)
+			if strings.Contains(string(data), args[0]) {
+				in = append(in, path)
+			}
+			return err
+		}))
+	}
+	switch {
+	case neg && len(in) > 0:
+		ts.Fatalf("%q stands in %v", args[0], in)
+	case !neg && len(in) == 0:
+		ts.Fatalf("%q stands nowhere in %v", args[0], args[1:])
+	}
+}
