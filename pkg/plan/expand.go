@@ -2,7 +2,6 @@ package plan
 
 import (
 	"fmt"
-	"path/filepath"
 	"regexp"
 	"strings"
 )
@@ -32,20 +31,4 @@ func expand(s string, lookup func(string) (string, bool)) (string, error) {
 		b.WriteString(value)
 		s = after
 	}
-}
-
-// sourcePath is the path of a source as one types it from the working folder; in a plan it is relative to the plan's folder.
-func sourcePath(plan, s string, lookup func(string) (string, bool)) (string, error) {
-	path, err := expand(s, lookup)
-	switch {
-	case err != nil:
-		return "", err
-	case path == "":
-		return "", fmt.Errorf("the path is empty")
-	case strings.Contains(path, "://"):
-		return "", fmt.Errorf("%s is not supported by this version; name a file", strings.SplitAfter(path, "://")[0])
-	case filepath.IsAbs(path):
-		return filepath.Clean(path), nil
-	}
-	return filepath.Join(filepath.Dir(plan), filepath.FromSlash(path)), nil
 }

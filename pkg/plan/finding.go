@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"unicode"
 )
 
 // Finding is one thing that is wrong with a plan, and what to do about it.
@@ -17,6 +18,7 @@ type Finding struct {
 	Message string `json:"message"`
 }
 
+// String is one line: path:line:column: job, field, message.
 func (f Finding) String() string {
 	var b strings.Builder
 	if f.Path != "" {
@@ -37,7 +39,12 @@ func (f Finding) String() string {
 		b.WriteString("field " + f.Field + ": ")
 	}
 	b.WriteString(f.Message)
-	return b.String()
+	return strings.Map(func(c rune) rune {
+		if unicode.IsControl(c) {
+			return ' '
+		}
+		return c
+	}, b.String())
 }
 
 // Error is all that is wrong with a plan, in the order of the file.

@@ -1,12 +1,7 @@
 package plan
 
 import (
-	"errors"
-	"fmt"
-	"strings"
-
 	"migrate/pkg/bulk2"
-	"migrate/pkg/sources"
 	"migrate/pkg/transform"
 )
 
@@ -39,49 +34,4 @@ type Job struct {
 
 	Path string `json:"path,omitempty"` // the plan file; "" = none
 	Line int    `json:"line,omitempty"` // where the job stands in it; 0 = no file
-}
-
-// Field says where the value of one field comes from: a source column or a constant.
-type Field struct {
-	// To is a field of the object, or a lookup set by a key of its parent, such as Account.Legacy_Id__c. When it is empty,
-	// From is left out.
-	To    string          `json:"to,omitempty"`
-	From  string          `json:"from,omitempty"`  // source column
-	Const *string         `json:"const,omitempty"` // the same value in every row
-	Nulls transform.Nulls `json:"nulls,omitempty"` // "" = as the job says
-	Line  int             `json:"line,omitempty"`  // where it stands in the plan; 0 = no file
-}
-
-// CSV is a table in one or more CSV files. What is left empty is found out from each file; sources.CSVOptions says what
-// the values mean.
-type CSV struct {
-	Paths       []string `json:"paths"` // as one types them from the working folder
-	Delimiter   string   `json:"delimiter,omitempty"`
-	Quote       string   `json:"quote,omitempty"`
-	Escape      string   `json:"escape,omitempty"`
-	Encoding    string   `json:"encoding,omitempty"`
-	SkipLines   int      `json:"skip_lines,omitempty"`
-	HeaderLines int      `json:"header_lines,omitempty"` // 0 = 1, unless NoHeader
-	NoHeader    bool     `json:"no_header,omitempty"`
-}
-
-// Open finds out how the files are to be read. Its errors are those of sources.OpenCSV.
-func (c CSV) Open() (*sources.CSV, error) {
-	return sources.OpenCSV(c.Paths, sources.CSVOptions{Delimiter: c.Delimiter, Quote: c.Quote, Escape: c.Escape, Encoding: c.Encoding,
-		SkipLines: c.SkipLines, HeaderLines: c.HeaderLines, NoHeader: c.NoHeader})
-}
-
-// ParseMap reads a mapping as one types it on a command line: COLUMN=FIELD sends a source column to a field, COLUMN= leaves
-// it out. The first = divides, since names of fields have none.
-func ParseMap(s string) (Field, error) {
-	from, to, ok := strings.Cut(s, "=")
-	switch to = strings.TrimSpace(to); {
-	case !ok:
-		return Field{}, fmt.Errorf("%q has no =; write COLUMN=FIELD, or COLUMN= to leave the column out", s)
-	case from == "" && to == "":
-		return Field{}, errors.New(`"=" names nothing; write COLUMN=FIELD, or COLUMN= to leave the column out`)
-	case from == "":
-		return Field{}, fmt.Errorf("%q names no source column; write COLUMN=%s", s, to)
-	}
-	return Field{From: from, To: to}, nil
 }

@@ -152,7 +152,7 @@ func (r *reader) operation(n ast.Node) bulk2.Operation {
 	for _, op := range bulk2.Operations {
 		names = append(names, string(op))
 	}
-	r.report(position(n), "unknown operation %q: %s%s", s, oneOf(bulk2.Operations), didYouMean(s, names))
+	r.report(position(n), "unknown operation %s: %s%s", quote(s), oneOf(bulk2.Operations), didYouMean(s, names))
 	return ""
 }
 
@@ -163,112 +163,8 @@ func (r *reader) nulls(n ast.Node) transform.Nulls {
 	if p := transform.Nulls(s); s == "" || slices.Contains(allNulls, p) {
 		return p
 	}
-	r.report(position(n), "unknown policy for empty values %q: %s", s, oneOf(allNulls))
+	r.report(position(n), "unknown policy for empty values %s: %s", quote(s), oneOf(allNulls))
 	return ""
-}
-
-func (r *reader) source(n ast.Node) CSV {
-	var c CSV
-	text := func(to *string) func(entry) {
-		return func(e entry) {
-			s, ok := r.text(e.key, e.value)
-			if ok && s == "" {
-				r.report(position(e.value), "%s is empty; take it out, and it is found out from the file", e.key)
-			}
-			*to = s
-		}
-	}
-	count := func(to *int) func(entry) { return func(e entry) { *to = r.count(e.key, e.value) } }
-	var header, none *entry
-	seen := r.fixed("a source", n, keys{
-		now: map[string]func(entry){
-			"csv":          func(e entry) { c.Paths = r.paths(e.value) },
-			"delimiter":    text(&c.Delimiter),
-			"quote":        text(&c.Quote),
-			"escape":       text(&c.Escape),
-			"encoding":     text(&c.Encoding),
-			"skip_lines":   count(&c.SkipLines),
-			"header_lines": func(e entry) { c.HeaderLines, header = r.count(e.key, e.value), &e },
-			"no_header":    func(e entry) { c.NoHeader, none = r.truth(e.key, e.value), &e },
-		},
-		later: []string{"from", "query", "split_by", "parquet", "postgres"},
-	})
-	if seen != nil && !seen["csv"] && !seen["from"] && !seen["query"] && !seen["parquet"] && !seen["postgres"] {
-		r.report(position(n), "csv is missing: the file, or a list of files, such as { csv: accounts.csv }")
-	}
-	if header != nil && c.HeaderLines == 0 || header != nil && none != nil && c.NoHeader {
-		r.report(header.at, `a file without a header is written "no_header: true", without header_lines`)
-	}
-	return c
-}
-
-func (r *reader) paths(n ast.Node) []string {
-	values := []ast.Node{n}
-	if list, ok := n.(*ast.SequenceNode); ok {
-		values = list.Values
-		if len(values) == 0 {
-			r.report(position(n), "csv is an empty list; name a file")
-		}
-	}
-	var paths []string
-	for _, v := range values {
-		s, ok := r.text("csv", v)
-		if !ok {
-			continue
-		}
-		path, err := sourcePath(r.path, s, r.lookup)
-		if err != nil {
-			r.report(position(v), "csv: %v", err)
-		}
-		paths = append(paths, path)
-	}
-	return paths
-}
-
-func (r *reader) fields(n ast.Node) []Field {
-	list, ok := r.entries("fields", n)
-	if ok && len(list) == 0 {
-		r.report(position(n), "fields is empty; write which column goes to which field, such as \"Name: company\"")
-	}
-	var fields []Field
-	for _, e := range list {
-		r.field = e.key
-		if strings.TrimSpace(e.key) == "" {
-			r.report(e.at, "the name of a field is empty")
-		}
-		fields = append(fields, r.oneField(e))
-		r.field = ""
-	}
-	return fields
-}
-
-func (r *reader) oneField(e entry) Field {
-	f := Field{To: e.key, Line: e.at.Line}
-	if _, ok := e.value.(*ast.MappingNode); !ok {
-		f.From, _ = r.text("the source column", e.value)
-		return f
-	}
-	seen := r.fixed("a field", e.value, keys{
-		now: map[string]func(entry){
-			"from": func(e entry) { f.From, _ = r.text("from", e.value) },
-			"const": func(e entry) {
-				if s, ok := r.text("const", e.value); ok {
-					f.Const = &s
-				}
-			},
-			"nulls": func(e entry) { f.Nulls = r.nulls(e.value) },
-		},
-		later: []string{"trim", "blank", "number", "map", "missing", "expr", "ref", "second_pass"},
-	})
-	switch {
-	case seen["from"] && seen["const"]:
-		r.report(e.at, "from and const cannot both be; take one out")
-	case seen["nulls"] && seen["const"]:
-		r.report(e.at, "nulls has no meaning beside const; take it out")
-	case !seen["from"] && !seen["const"] && !seen["expr"] && !seen["ref"]:
-		r.report(e.at, "from or const is missing: { from: COLUMN } or { const: VALUE }")
-	}
-	return f
 }
 
 // oneOf lists what is possible: "a, b or c".

@@ -120,7 +120,7 @@ func (r *reader) entries(what string, n ast.Node) ([]entry, bool) {
 			continue
 		}
 		if at := first[e.key]; at != nil {
-			r.report(e.at, "%q stands twice, first in line %d; take one out", e.key, at.Line)
+			r.report(e.at, "%s stands twice, first in line %d; take one out", quote(e.key), at.Line)
 			continue
 		}
 		first[e.key] = e.at
@@ -156,11 +156,11 @@ func (r *reader) fixed(what string, n ast.Node, k keys) map[string]bool {
 		default:
 			meant := closest(e.key, names)
 			seen[meant] = true
+			hint := "; there can be " + either(k.now)
 			if meant != "" {
-				r.report(e.at, "unknown key %q in %s; did you mean %s?", e.key, what, meant)
-			} else {
-				r.report(e.at, "unknown key %q in %s; there can be %s", e.key, what, either(k.now))
+				hint = "; did you mean " + meant + "?"
 			}
+			r.report(e.at, "unknown key %s in %s%s", quote(e.key), what, hint)
 		}
 	}
 	return seen
@@ -230,9 +230,18 @@ func (r *reader) wrongKind(what, want string, n ast.Node) {
 		r.report(position(n), "%s: anchors, aliases and tags are not read; write the value itself", what)
 		return
 	case *ast.StringNode, *ast.IntegerNode, *ast.FloatNode, *ast.BoolNode:
-		got = strconv.Quote(v.GetToken().Value)
+		got = quote(v.GetToken().Value)
 	}
 	r.report(position(n), "%s is %s; it must be %s", what, got, want)
+}
+
+// quote quotes the beginning of a text: who reads a file by mistake should not see all of it.
+func quote(s string) string {
+	const most = 60
+	if r := []rune(s); len(r) > most {
+		return strconv.Quote(string(r[:most])) + "…"
+	}
+	return strconv.Quote(s)
 }
 
 // position is where a value begins.
