@@ -49,9 +49,17 @@ func (a *app) loadCommand() *cobra.Command {
 			default:
 				return usagef("--unmapped %q: error or ignore", unmapped)
 			}
+			job.Nulls = transform.Nulls(nulls)
+			switch job.Nulls {
+			case transform.NullsKeep, transform.NullsClear, transform.NullsError:
+			default:
+				return usagef("--nulls %q: keep, clear or error", nulls)
+			}
+			if job.Limit < 0 {
+				return usagef("--limit %d: a number of rows, or 0 for all", job.Limit)
+			}
 			job.Name = strings.ToLower(job.Object)
 			job.Source.Paths = args
-			job.Nulls = transform.Nulls(nulls)
 			job.AutoMap = true
 			job.IgnoreUnmapped = unmapped == "ignore"
 			for _, m := range maps {

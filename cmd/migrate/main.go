@@ -28,6 +28,7 @@ type app struct {
 	stdin          io.Reader
 	stdout, stderr io.Writer
 	global         globalFlags
+	begun          bool // the command line was understood
 }
 
 // globalFlags are understood by every command.
@@ -48,7 +49,10 @@ func run(ctx context.Context, args []string, env func(string) (string, bool), st
 	root.SetIn(stdin)
 	root.SetOut(stdout)
 	root.SetErr(stderr)
-	err := root.ExecuteContext(ctx)
+	cmd, err := root.ExecuteContextC(ctx)
+	if err != nil && !a.begun {
+		err = &usageError{err: err, command: cmd.CommandPath()}
+	}
 	code := exitCode(ctx, err)
 	if err != nil {
 		a.printError(err, code)
@@ -92,12 +96,10 @@ func (a *app) command() *cobra.Command {
 		SilenceErrors: true,
 		SilenceUsage:  true,
 		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error {
+			a.begun = true
 			return a.fromEnvironment(cmd)
 		},
 	}
-	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
-		return &usageError{err: err, command: cmd.CommandPath()}
-	})
 	f := root.PersistentFlags()
 	f.StringVar(&a.global.stateDir, "state-dir", "", "folder of the run folders (default .migrate beside the plan, else in the working folder)")
 	f.BoolVar(&a.global.json, "json", false, "print JSON lines on stdout")

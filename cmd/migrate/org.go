@@ -19,7 +19,12 @@ import (
 )
 
 func (a *app) orgCommand() *cobra.Command {
-	cmd := &cobra.Command{Use: "org", Short: "Orgs, the local one above all"}
+	cmd := &cobra.Command{
+		Use:   "org",
+		Short: "Orgs, the local one above all",
+		Args:  cobra.NoArgs, // a word that is no command of it
+		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
 	cmd.AddCommand(a.orgServeCommand(), a.orgDataCommand())
 	return cmd
 }

@@ -25,6 +25,9 @@ func (a *app) runCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			if limit < 0 {
+				return usagef("--limit %d: a number of rows, or 0 for all", limit)
+			}
 			p, err := plan.Read(args[0])
 			if err != nil {
 				return err
