@@ -5,8 +5,10 @@ import (
 	"context"
 	"encoding/csv"
 	"errors"
+	"flag"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"strings"
@@ -117,6 +119,81 @@ func FuzzCSV(f *testing.F) {
 			t.Fatalf("%q with delimiter %q (-encoding/csv +ours):\n%s%v", text, delim, d, got.Err)
 		}
 	})
+}
+
+var seed = flag.Uint64("seed", rand.Uint64(), "for the random file of TestCSVLargeFile")
+
+// A file much larger than the window, in each encoding, is read as encoding/csv reads its text, and can
+// be opened anywhere.
+func TestCSVLargeFile(t *testing.T) {
+	t.Parallel()
+	t.Logf("-seed %d", *seed)
+	rng := rand.New(rand.NewPCG(*seed, 0))
+	pieces := []string{"x", "Zoë", "€", "a longer piece of text that does not fit into sixteen bytes", ",", "\n", "\"\"", "\n\n", ";", "'", strings.Repeat("ß", 5000)}
+	var text strings.Builder
+	text.WriteString("a,b,c\n")
+	for text.Len() < 1<<20 { // four windows
+		for i := range 3 {
+			quoted := rng.IntN(4) == 0
+			if quoted {
+				text.WriteByte('"')
+			}
+			for range rng.IntN(5) {
+				p := pieces[rng.IntN(len(pieces)-1)]
+				if rng.IntN(500) == 0 {
+					p = pieces[len(pieces)-1]
+				}
+				if quoted || !strings.ContainsAny(p, ",\n\"") {
+					text.WriteString(p)
+				}
+			}
+			if quoted {
+				text.WriteByte('"')
+			}
+			text.WriteByte(",,\n"[i])
+		}
+	}
+	judge := csv.NewReader(strings.NewReader(text.String()))
+	var want []sourcetest.Record
+	if _, err := judge.Read(); err != nil {
+		t.Fatal(err)
+	}
+	for {
+		fields, err := judge.Read()
+		if err == io.EOF {
+			break
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		line, _ := judge.FieldPos(0)
+		want = append(want, sourcetest.Record{Pos: position{Row: int64(len(want)), Line: int64(line)}, Fields: fields})
+	}
+	for name, encode := range encoders {
+		file := encode(text.String())
+		src, err := sources.OpenCSV([]string{write(t, "t.csv", file)}, options{Quote: `"`})
+		if err != nil {
+			t.Fatal(err)
+		}
+		s := src.Splits()[0]
+		all := mustRead(t, src, s, position{})
+		if len(all.Records) != len(want) {
+			t.Fatalf("%s: %d records, want %d", name, len(all.Records), len(want))
+		}
+		for _, i := range []int{0, rng.IntN(len(want)), rng.IntN(len(want)), len(want) - 1} {
+			from := position{}
+			if i > 0 {
+				from = all.Records[i].Pos
+			}
+			got := mustRead(t, src, s, from)
+			if d := cmp.Diff(want[i:], got.Records, cmpopts.IgnoreFields(position{}, "Offset")); d != "" || got.Err != io.EOF {
+				t.Fatalf("%s from record %d (-encoding/csv +ours):\n%.2000s%v", name, i, d, got.Err)
+			}
+			if got.Next.Offset != int64(len(file)) {
+				t.Fatalf("%s from record %d: ended at byte %d of %d", name, i, got.Next.Offset, len(file))
+			}
+		}
+	}
 }
 
 // Opened at the position of any record, a split gives the same records from there on, in every

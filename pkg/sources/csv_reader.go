@@ -25,7 +25,6 @@ type csvReader struct {
 	at    Position // of win.buf[win.pos]
 
 	cols       *columns
-	pos        []Position
 	batchRows  int
 	batchBytes int64
 

@@ -128,6 +128,14 @@ var table1252 = func() (t [256]rune) {
 
 func decode1252(dst, src []byte, _ bool) (nd, ns int) {
 	for ns < len(src) && nd+3 <= len(dst) {
+		if ns+8 <= len(src) && nd+8 <= len(dst) {
+			if w := binary.LittleEndian.Uint64(src[ns:]); w&highBits == 0 {
+				binary.LittleEndian.PutUint64(dst[nd:], w)
+				nd += 8
+				ns += 8
+				continue
+			}
+		}
 		switch c := src[ns]; {
 		case c < utf8.RuneSelf:
 			dst[nd] = c
@@ -159,12 +167,19 @@ func rawLenUTF16(text []byte) int {
 	return n
 }
 
-// countLeads counts characters: in Windows-1252 each is one byte on disk.
+const highBits = 0x8080808080808080
+
+// countLeads counts characters, by the bytes that do not continue one: in Windows-1252 each is one byte
+// on disk.
 func countLeads(text []byte) int {
-	n := 0
+	n := len(text)
+	for ; len(text) >= 8; text = text[8:] {
+		w := binary.LittleEndian.Uint64(text)
+		n -= bits.OnesCount64(w & ^(w << 1) & highBits)
+	}
 	for _, c := range text {
-		if c&0xC0 != 0x80 {
-			n++
+		if c&0xC0 == 0x80 {
+			n--
 		}
 	}
 	return n
