@@ -252,7 +252,7 @@ func printErrors(w io.Writer, dir string, sum pipeline.Summary) {
 			}
 			for i, c := range codes {
 				if i == shownErrors {
-					fmt.Fprintf(w, "  … and %d codes more\n", len(codes)-shownErrors)
+					fmt.Fprintf(w, "  … and %s more\n", count(int64(len(codes)-shownErrors), "code"))
 					break
 				}
 				if i == 0 {
@@ -265,20 +265,21 @@ func printErrors(w io.Writer, dir string, sum pipeline.Summary) {
 }
 
 func printReports(w io.Writer, dir string, sum pipeline.Summary) {
-	fmt.Fprintln(w, "reports:")
-	found := false
-	for _, j := range sum.Jobs {
-		for _, file := range []string{pipeline.FailedFile, pipeline.UnprocessedFile, pipeline.RejectedFile, pipeline.SuccessFile} {
+	fmt.Fprintf(w, "reports in %s:\n", dir)
+	for _, file := range []string{pipeline.FailedFile, pipeline.UnprocessedFile, pipeline.RejectedFile, pipeline.SuccessFile} {
+		var names []string
+		for _, j := range sum.Jobs {
 			path := filepath.Join(reportFolder(dir, sum, j.Name), file)
 			if _, err := os.Stat(path); err == nil {
-				fmt.Fprintf(w, "  %s\n", path)
-				found = true
+				name, _ := filepath.Rel(dir, path)
+				names = append(names, name)
 			}
 		}
+		if len(names) > 0 {
+			fmt.Fprintf(w, "  %s\n", strings.Join(names, ", "))
+		}
 	}
-	if !found {
-		fmt.Fprintf(w, "  none; the checkpoint is in %s\n", dir)
-	}
+	fmt.Fprintf(w, "  %s\n", checkpoint.FileName)
 }
 
 // printNext prints the command that the user needs now.
