@@ -24,7 +24,12 @@ import (
 	"migrate/pkg/transform"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	if spec := os.Getenv(childVariable); spec != "" {
+		os.Exit(runChild(spec))
+	}
+	goleak.VerifyTestMain(m)
+}
 
 // bench is one run against a local org.
 type bench struct {

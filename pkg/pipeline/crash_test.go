@@ -1,0 +1,236 @@
+package pipeline_test
+
+import (
+	"fmt"
+	"maps"
+	"math/rand/v2"
+	"net/http/httptest"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"migrate/internal/localorg"
+	"migrate/pkg/pipeline"
+)
+
+// rig is a run in a folder of its own and an org of its own, reached over a port.
+type rig struct {
+	child
+	org *localorg.Org
+}
+
+func newRig(t testing.TB, cfg localorg.Config) *rig {
+	t.Helper()
+	cfg.AccessToken = "t"
+	org, err := localorg.Open(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := httptest.NewServer(org)
+	t.Cleanup(func() {
+		server.Close()
+		org.Close()
+	})
+	return &rig{org: org, child: child{URL: server.URL, Dir: t.TempDir(), Options: pipeline.Options{ChunkRows: 250, Concurrency: 3}}}
+}
+
+// load prepares the run.
+func (r *rig) load(t testing.TB, loads ...*load) {
+	t.Helper()
+	r.Loads = loads
+	newRun(t, r.Dir, loads...).Close()
+}
+
+// standard is the run of most tests: 1,200 accounts from two files, then 600 contacts, 8 chunks in all.
+func (r *rig) standard(t testing.TB) {
+	t.Helper()
+	dir := t.TempDir()
+	r.load(t, accountLoad(t, dir, 2, 600), contactLoad(t, dir, 600))
+}
+
+// run lets one child work until it ends.
+func (r *rig) run(t testing.TB, crash pipeline.Step, nth int, hold bool) end {
+	t.Helper()
+	c := r.child
+	c.Crash, c.Nth, c.Hold = string(crash), nth, hold
+	return c.start(t, nil).wait(t)
+}
+
+// finish resumes the run until it is complete.
+func (r *rig) finish(t testing.TB) {
+	t.Helper()
+	if e := r.run(t, "", 0, false); e.killed || e.code != childDone {
+		t.Fatalf("the run ended with %d: %s", e.code, e.stderr)
+	}
+	checkExact(t, r.org, r.Dir, r.Loads...)
+}
+
+// tally counts steps, for the record.
+type tally struct {
+	mu sync.Mutex
+	n  map[pipeline.Step]int
+}
+
+func (c *tally) add(s pipeline.Step) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.n == nil {
+		c.n = map[pipeline.Step]int{}
+	}
+	c.n[s]++
+}
+
+func (c *tally) String() string {
+	var b strings.Builder
+	total := 0
+	for _, s := range slices.Sorted(maps.Keys(c.n)) {
+		fmt.Fprintf(&b, "\n%6d  %s", c.n[s], s)
+		total += c.n[s]
+	}
+	return fmt.Sprintf("%d in all%s", total, &b)
+}
+
+// random gives the generator of a test, whose seed MIGRATE_SEED sets.
+func random(t testing.TB) (*rand.Rand, uint64) {
+	t.Helper()
+	seed := uint64(time.Now().UnixNano())
+	if s := os.Getenv("MIGRATE_SEED"); s != "" {
+		var err error
+		if seed, err = strconv.ParseUint(s, 10, 64); err != nil {
+			t.Fatalf("MIGRATE_SEED: %v", err)
+		}
+	}
+	t.Logf("MIGRATE_SEED=%d", seed)
+	return rand.New(rand.NewPCG(seed, 1)), seed
+}
+
+// TestCrashAtEachStep kills the process at the first and at a later occurrence of every step, then its successor at some
+// other step, and lets a third one end the run.
+func TestCrashAtEachStep(t *testing.T) {
+	t.Parallel()
+	var first, second tally
+	t.Cleanup(func() { t.Logf("crashes at a chosen step: %v\nsecond crashes: %v", &first, &second) })
+	rng, _ := random(t)
+	type crash struct {
+		step pipeline.Step
+		nth  int
+		hold bool
+	}
+	for _, step := range pipeline.Steps {
+		var scripts [][]crash
+		switch step {
+		case pipeline.StepCallAbort, pipeline.StepWriteReplaced:
+			// Met when a job is found whose upload may have come or not.
+			scripts = [][]crash{
+				{{pipeline.StepCallUpload, 1, false}, {step, 1, false}},
+				{{pipeline.StepWriteUploaded, 1, false}, {step, 1, false}},
+				{{pipeline.StepWriteUploaded, 2, true}, {step, 2, false}},
+			}
+		case pipeline.StepWriteJobDone, pipeline.StepWriteSplit:
+			scripts = [][]crash{{{step, 1, false}}, {{step, 2, false}}}
+		default:
+			scripts = [][]crash{{{step, 1, false}}, {{step, 4, false}}}
+		}
+		for i, script := range scripts {
+			again := crash{pipeline.Steps[rng.IntN(len(pipeline.Steps))], 1 + rng.IntN(3), false}
+			t.Run(fmt.Sprintf("%s/%d", strings.ReplaceAll(string(step), " ", "_"), i+1), func(t *testing.T) {
+				t.Parallel()
+				r := newRig(t, localorg.Config{})
+				r.standard(t)
+				for _, c := range script {
+					if e := r.run(t, c.step, c.nth, c.hold); !e.killed {
+						t.Fatalf("never came to %q for the %d. time, ended with %d: %s", c.step, c.nth, e.code, e.stderr)
+					}
+					first.add(c.step)
+				}
+				switch e := r.run(t, again.step, again.nth, false); {
+				case e.killed:
+					second.add(again.step)
+				case e.code != childDone:
+					t.Fatalf("resumed run ended with %d: %s", e.code, e.stderr)
+				}
+				r.finish(t)
+			})
+		}
+	}
+}
+
+// TestCrashAtRandom kills the process at random moments, again and again until the run is complete, and begins another run
+// until enough have been killed.
+func TestCrashAtRandom(t *testing.T) {
+	t.Parallel()
+	const kills = 50
+	rng, _ := random(t)
+	var last tally
+	slow := localorg.Config{StartDelay: 5 * time.Millisecond, BatchTime: 400 * time.Millisecond} // a chunk takes 15 ms
+	r := newRig(t, slow)
+	r.standard(t)
+	p := r.pace(t)
+	runs := 0
+	for n := 0; n < kills; runs++ {
+		r := newRig(t, slow)
+		r.standard(t)
+		n += r.killUntilDone(t, rng, p, &last)
+		checkExact(t, r.org, r.Dir, r.Loads...)
+		if t.Failed() {
+			return
+		}
+	}
+	t.Logf("%d runs; last steps before the kills: %v", runs, &last)
+}
+
+// pace is how a run goes that nobody kills: how many steps, and how long after one the next comes.
+type pace struct {
+	steps int
+	pause time.Duration
+}
+
+func (r *rig) pace(t testing.TB) pace {
+	t.Helper()
+	began := time.Now()
+	e := r.child.start(t, nil).wait(t)
+	if e.code != childDone {
+		t.Fatalf("the run ended with %d: %s", e.code, e.stderr)
+	}
+	checkExact(t, r.org, r.Dir, r.Loads...)
+	return pace{steps: len(e.steps), pause: time.Since(began) / time.Duration(len(e.steps))}
+}
+
+// killUntilDone lets one process after another work on the run until one comes to its end. Each is killed a random while
+// after a random step, so that the kills fall everywhere, however fast the machine is. It returns how many were killed.
+func (r *rig) killUntilDone(t testing.TB, rng *rand.Rand, p pace, last *tally) (kills int) {
+	t.Helper()
+	for range 200 {
+		left, pause := rng.IntN(p.steps/2), time.Duration(rng.Int64N(int64(2*p.pause)))
+		moment := make(chan struct{})
+		run := r.child.start(t, func(string) {
+			if left--; left == -1 { // "begun" is a step here
+				close(moment)
+			}
+		})
+		go func() {
+			select {
+			case <-moment:
+				time.Sleep(pause)
+				run.cmd.Process.Kill()
+			case <-run.read:
+			}
+		}()
+		e := run.wait(t)
+		switch {
+		case e.killed:
+			kills++
+			last.add(e.last())
+		case e.code == childDone:
+			return kills
+		default:
+			t.Fatalf("the run ended with %d: %s", e.code, e.stderr)
+		}
+	}
+	t.Fatal("200 processes did not end the run")
+	return kills
+}
