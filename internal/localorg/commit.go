@@ -126,7 +126,10 @@ func (s *saver) ids(folded string) []string {
 func (s *saver) target(text []byte) (uint32, string) {
 	t := s.plan.table
 	if len(text) == 0 {
-		return 0, errNoID
+		if s.job.spec.Operation == "update" {
+			return 0, errNoID
+		}
+		return 0, errNoIDDelete
 	}
 	id, ok := parseID(text)
 	if !ok {

@@ -1,7 +1,6 @@
 package localorg
 
 import (
-	"encoding/json"
 	"fmt"
 	"strings"
 	"testing"
@@ -82,13 +81,4 @@ func TestResultsAreShuffled(t *testing.T) {
 			t.Errorf("keep %v: %d rows in place", keep, inPlace)
 		}
 	}
-}
-
-func errorOf(t *testing.T, a answer) (code, message string) {
-	t.Helper()
-	var list []struct{ ErrorCode, Message string }
-	if err := json.Unmarshal([]byte(a.body), &list); err != nil || len(list) != 1 {
-		t.Fatalf("not an error: %d %s", a.status, a.body)
-	}
-	return list[0].ErrorCode, list[0].Message
 }

@@ -90,4 +90,5 @@ var (
 	errDeleted        = rowError("ENTITY_IS_DELETED", "entity is deleted")
 	errIDOnInsert     = rowError("INVALID_FIELD_FOR_INSERT_UPDATE", "cannot specify Id in an insert call", "Id")
 	errNoID           = rowError("MISSING_ARGUMENT", "Id not specified in an update call")
+	errNoIDDelete     = rowError("MISSING_ARGUMENT", "Id not specified in a delete call") // text is a guess
 )

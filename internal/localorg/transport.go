@@ -59,7 +59,7 @@ func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
 		defer t.org.wg.Done()
 		defer stop()
 		defer body.Close()
-		a.finish(t.serve(a, in))
+		a.finish(t.serve(a, in, body))
 	}()
 	select {
 	case <-a.ready:
@@ -86,7 +86,7 @@ func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
 }
 
 // serve runs the handler and gives the error that the client is to see.
-func (t *transport) serve(a *answerWriter, r *http.Request) (err error) {
+func (t *transport) serve(a *answerWriter, r *http.Request, body *requestBody) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			if p != http.ErrAbortHandler {
@@ -96,10 +96,7 @@ func (t *transport) serve(a *answerWriter, r *http.Request) (err error) {
 		}
 	}()
 	t.org.ServeHTTP(a, r)
-	if rb := r.Body.(*requestBody); rb.err() != nil {
-		return rb.err()
-	}
-	return nil
+	return body.err()
 }
 
 // requestBody hands the client's body to the handler and checks its length.
