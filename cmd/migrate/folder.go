@@ -17,6 +17,9 @@ import (
 // defaultStateDir holds the run folders, beside the plan or in the working folder.
 const defaultStateDir = ".migrate"
 
+// runsDirName is the folder of the run folders in a state folder.
+const runsDirName = "runs"
+
 // stateDir is where the runs lie; plan is the path of a plan file, or empty.
 func (a *app) stateDir(plan string) string {
 	if a.global.stateDir != "" {
@@ -30,7 +33,7 @@ func (a *app) stateDir(plan string) string {
 
 // newRunFolder makes an empty run folder named by the time and what is loaded.
 func newRunFolder(state, name string, now time.Time) (string, error) {
-	runs := filepath.Join(state, "runs")
+	runs := filepath.Join(state, runsDirName)
 	if err := os.MkdirAll(runs, 0o700); err != nil {
 		return "", fmt.Errorf("make the state folder: %w", err)
 	}
@@ -68,7 +71,7 @@ type runInfo struct {
 func (a *app) findRuns(ctx context.Context) ([]runInfo, error) {
 	var list []runInfo
 	for _, state := range a.stateDirs() {
-		entries, err := os.ReadDir(filepath.Join(state, "runs"))
+		entries, err := os.ReadDir(filepath.Join(state, runsDirName))
 		if errors.Is(err, fs.ErrNotExist) {
 			continue
 		}
@@ -77,7 +80,7 @@ func (a *app) findRuns(ctx context.Context) ([]runInfo, error) {
 		}
 		for _, e := range entries {
 			if e.IsDir() {
-				list = append(list, readRunInfo(ctx, filepath.Join(state, "runs", e.Name())))
+				list = append(list, readRunInfo(ctx, filepath.Join(state, runsDirName, e.Name())))
 			}
 		}
 	}
@@ -152,4 +155,15 @@ func (a *app) pickRun(ctx context.Context, args []string, want func(checkpoint.R
 			filepath.Base(found[0].dir), filepath.Base(found[1].dir))
 	}
 	return found[0], found[0].err
+}
+
+// shellWord quotes a word of a printed command where a shell would take it apart.
+func shellWord(s string) string {
+	plain := func(r rune) bool {
+		return r >= 0x80 || r >= '0' && r <= '9' || r >= 'A' && r <= 'Z' || r >= 'a' && r <= 'z' || strings.ContainsRune(`_-+=.,:/\@%`, r)
+	}
+	if s != "" && strings.IndexFunc(s, func(r rune) bool { return !plain(r) }) < 0 {
+		return s
+	}
+	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
 }

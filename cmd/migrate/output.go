@@ -302,7 +302,7 @@ func printNext(w io.Writer, dir string, sum pipeline.Summary, err error) {
 				file = filepath.Join(reportFolder(dir, sum, j.Name), pipeline.UnprocessedFile)
 			}
 			if len(sum.Jobs) > 1 {
-				job = " --job " + j.Name
+				job = " --job " + shellWord(j.Name)
 			}
 			break
 		}
@@ -332,9 +332,9 @@ func printBroken(w io.Writer, sum pipeline.Summary) {
 // runArg is what to call a run on the command line: its folder, unless its name is enough.
 func runArg(dir string) string {
 	if filepath.Dir(filepath.Dir(dir)) == defaultStateDir {
-		return filepath.Base(dir)
+		return shellWord(filepath.Base(dir))
 	}
-	return dir
+	return shellWord(dir)
 }
 
 // printError prints an error on stderr, or as a JSON line.

@@ -58,6 +58,9 @@ func (a *app) retryCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			if runs := filepath.Dir(info.dir); a.global.stateDir == "" && filepath.Base(runs) == runsDirName {
+				a.global.stateDir = filepath.Dir(runs) // beside the run that it follows
+			}
 			p := plan.Plan{Version: spec.Plan.Version, Path: spec.Plan.Path, Jobs: jobs}
 			return a.start(cmd.Context(), p, options, recorded.merge(org), run.ID, commandLine(cmd, args), a.output(flags.statsFlag))
 		},

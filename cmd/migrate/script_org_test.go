@@ -69,9 +69,9 @@ func orgCommand(ts *testscript.TestScript, neg bool, args []string) {
 	case "wait":
 		a := need(2)
 		want := number10(ts, a[1])
-		for deadline := time.Now().Add(30 * time.Second); s.org.Count(a[0]) < want; time.Sleep(5 * time.Millisecond) {
+		for deadline := time.Now().Add(patience); s.org.Count(a[0]) < want; time.Sleep(5 * time.Millisecond) {
 			if time.Now().After(deadline) {
-				ts.Fatalf("after 30 s the org holds %d records of %s, want %d", s.org.Count(a[0]), a[0], want)
+				ts.Fatalf("after %v the org holds %d records of %s, want %d", patience, s.org.Count(a[0]), a[0], want)
 			}
 		}
 	case "called":

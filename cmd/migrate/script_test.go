@@ -1,7 +1,11 @@
 package main
 
 import (
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/x509"
 	"encoding/json"
+	"encoding/pem"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -12,6 +16,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 	"go.uber.org/goleak"
@@ -45,6 +50,8 @@ func (m withoutLeaks) Run() int {
 //	write FILE TEXT           write a text; \n, \t, \xNN as in Go
 //	json TYPE [KEY=VALUE…]    each line of stdout is JSON with a message_type, and one of this type has these values
 //	[!] found TEXT PATH…      a file at or below one of the paths holds the text
+//	await VAR FILE TEXT       wait until the file holds the text, and put the word that follows it into the variable
+//	key PRIVATE PUBLIC        write an RSA key pair as PEM files
 //	org …                     see orgCommand in script_org_test.go
 func TestScript(t *testing.T) {
 	testscript.Run(t, testscript.Params{
@@ -63,7 +70,8 @@ func TestScript(t *testing.T) {
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"exits": exitsCommand, "signal": signalCommand, "next": nextCommand, "replace": replaceCommand, "write": writeCommand,
-			"json": jsonCommand, "found": foundCommand, "org": orgCommand,
+			"json": jsonCommand, "found": foundCommand,
+			"await": awaitCommand, "key": keyCommand, "org": orgCommand,
 		},
 	})
 }
@@ -75,6 +83,9 @@ type script struct {
 }
 
 type scriptKey struct{}
+
+// patience is how long a script waits for something that takes milliseconds on an idle machine.
+const patience = 30 * time.Second
 
 func scriptOf(ts *testscript.TestScript) *script { return ts.Value(scriptKey{}).(*script) }
 
@@ -203,6 +214,39 @@ func jsonCommand(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	if !found {
 		ts.Fatalf("no line is a %s with %v", args[0], args[1:])
+	}
+}
+
+func awaitCommand(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 3 {
+		ts.Fatalf("usage: await VAR FILE TEXT")
+	}
+	for deadline := time.Now().Add(patience); time.Now().Before(deadline); time.Sleep(5 * time.Millisecond) {
+		data, err := os.ReadFile(ts.MkAbs(args[1]))
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			ts.Check(err)
+		}
+		_, after, ok := strings.Cut(string(data), args[2])
+		if word, _, whole := strings.Cut(after, " "); ok && whole {
+			ts.Setenv(args[0], word)
+			return
+		}
+	}
+	ts.Fatalf("%s does not hold %q after %v", args[1], args[2], patience)
+}
+
+func keyCommand(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: key PRIVATE PUBLIC")
+	}
+	key, err := rsa.GenerateKey(rand.Reader, 2048)
+	ts.Check(err)
+	private, err := x509.MarshalPKCS8PrivateKey(key)
+	ts.Check(err)
+	public, err := x509.MarshalPKIXPublicKey(&key.PublicKey)
+	ts.Check(err)
+	for i, b := range []*pem.Block{{Type: "PRIVATE KEY", Bytes: private}, {Type: "PUBLIC KEY", Bytes: public}} {
+		ts.Check(os.WriteFile(ts.MkAbs(args[i]), pem.EncodeToMemory(b), 0o600))
 	}
 }
 
