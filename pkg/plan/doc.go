@@ -24,12 +24,14 @@
 //	file ─Read─▶ Plan ─────────────────────────────▶ Job ─Compile─▶ pipeline.Job
 //	     form: keys, types, names      describe, source columns ─┘  meaning: objects, fields, columns
 //
-// Read needs no org. Compile is given the source and a function that describes objects; it does no I/O of its own. Between
-// the two a Plan can be stored as JSON and be read back, so that a run that is resumed does not depend on the file any more. A Job
+// Read needs no org. Compile is given the source and a function that describes objects; it does no I/O of its own. Between the
+// two a Plan can be stored as JSON and read back, so that a run that is resumed does not depend on the file any more. A Job
 // can as well be made by hand, for a load that has no plan file; then AutoMap fills in the mapping.
 //
-// What is wrong with a plan is an *Error with one Finding for each fault: where it is, what it is, what to do. All other errors
-// come from outside: the file cannot be read, the org does not answer. What is not wrong but should be known before
-// rows are sent is in Decisions. No value is guessed: a column is sent only to a field that the plan names or that has
-// its name.
+// What is wrong with a plan is an *Error with one Finding for each fault: where it is, what it is, what to do. All other
+// errors come from outside: the file cannot be read, the org does not answer. What is not wrong but should be known before
+// rows are sent is in Decisions. Nothing is guessed: a column is sent only to the field that the plan names, or with AutoMap
+// to the one that has its name.
+//
+// Plans and jobs hold no state; all functions may be called from several goroutines at once.
 package plan

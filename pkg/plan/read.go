@@ -10,6 +10,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/goccy/go-yaml/ast"
+	"github.com/goccy/go-yaml/token"
 
 	"migrate/pkg/bulk2"
 	"migrate/pkg/transform"
@@ -37,10 +38,10 @@ func read(path, text string, lookup func(string) (string, bool)) (*Plan, error) 
 	r := &reader{path: path, lookup: lookup}
 	p := &Plan{Path: path}
 	text = strings.TrimPrefix(text, "\ufeff")
-	if i := invalid(text); i >= 0 {
-		r.findings = append(r.findings, Finding{Path: path, Line: 1 + strings.Count(text[:i], "\n"), Message: "this is not UTF-8; save the plan as UTF-8"})
-	} else if len(text) > largest {
+	if len(text) > largest {
 		r.report(nil, "the file is larger than %d bytes; is it a plan?", largest)
+	} else if i := invalid(text); i >= 0 {
+		r.report(&token.Position{Line: 1 + strings.Count(text[:i], "\n")}, "this is not UTF-8; save the plan as UTF-8")
 	} else if root := r.parse(text); root != nil {
 		r.plan(root, p)
 	}
