@@ -42,7 +42,7 @@ var graph = map[string]rule{
 		reason: "the command wires the parts of the product; test suites are not among them",
 	},
 	"pkg/plan": {
-		may:    []string{"pkg/pipeline", "pkg/sources", "pkg/transform", "pkg/salesforce"},
+		may:    []string{"pkg/pipeline", "pkg/sources", "pkg/transform", "pkg/bulk2", "pkg/salesforce"},
 		reason: "a plan is compiled to a pipeline.Config; it does not run",
 		never:  map[string]string{"net/http": "a plan is checked against a describe that it is given; it does not talk to the org"},
 	},

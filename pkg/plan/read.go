@@ -92,8 +92,12 @@ func (r *reader) version(n ast.Node) int {
 	return v
 }
 
-// jobName is what can be the name of a folder everywhere, since the reports of a job lie in one.
-var jobName = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}$`)
+// jobName is what can be the name of a folder everywhere, since the reports of a job lie in one. Without dots it meets no
+// file of the run folder, and taken lists the other names there.
+var (
+	jobName = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9_-]{0,63}$`)
+	taken   = []string{"org", "spool", "lock"}
+)
 
 func (r *reader) jobs(n ast.Node) []Job {
 	list, ok := r.entries("jobs", n)
@@ -103,8 +107,8 @@ func (r *reader) jobs(n ast.Node) []Job {
 	var jobs []Job
 	for _, e := range list {
 		r.job = e.key
-		if !jobName.MatchString(e.key) || strings.HasSuffix(e.key, ".") {
-			r.report(e.at, "the name of a job is up to 64 letters, digits, _, - and . since its reports lie in a folder of that name")
+		if !jobName.MatchString(e.key) || slices.Contains(taken, strings.ToLower(e.key)) {
+			r.report(e.at, "the name of a job is up to 64 letters, digits, _ and -, but not org, spool or lock, since its reports lie in a folder of that name")
 		}
 		if i := slices.IndexFunc(jobs, func(j Job) bool { return strings.EqualFold(j.Name, e.key) }); i >= 0 {
 			r.report(e.at, "the name differs from that of job %s in line %d by its case only; give one of them another", jobs[i].Name, jobs[i].Line)
