@@ -18,7 +18,7 @@ import (
 // orgSpec says which org a run goes to. It is kept in the checkpoint, and holds no secret.
 type orgSpec struct {
 	Name        string `json:"name,omitempty"` // "local": an org inside the process
-	Dir         string `json:"dir,omitempty"`  // of the local org
+	Dir         string `json:"dir,omitempty"`  // of the local org, as seen from the run folder
 	InstanceURL string `json:"instance_url,omitempty"`
 	APIVersion  string `json:"api_version,omitempty"`
 	Auth        string `json:"auth,omitempty"` // token, client-credentials, jwt
@@ -53,6 +53,9 @@ func (o orgSpec) merge(now orgSpec) orgSpec {
 			*v = n
 		}
 	}
+	if now.Auth == "" && (now.KeyFile != "" || now.ClientID != "") {
+		o.Auth = "" // another way to log in than at the start
+	}
 	set(&o.InstanceURL, now.InstanceURL)
 	set(&o.APIVersion, now.APIVersion)
 	set(&o.Auth, now.Auth)
@@ -61,6 +64,14 @@ func (o orgSpec) merge(now orgSpec) orgSpec {
 	set(&o.Username, now.Username)
 	set(&o.KeyFile, now.KeyFile)
 	return o
+}
+
+// localDir is where the local org of a run lies.
+func (o orgSpec) localDir(run string) string {
+	if filepath.IsAbs(o.Dir) {
+		return o.Dir
+	}
+	return filepath.Join(run, o.Dir)
 }
 
 // connection is an open org.
@@ -105,10 +116,11 @@ func (a *app) connect(ctx context.Context, o orgSpec, dir string) (*connection, 
 
 func (a *app) connectLocal(ctx context.Context, o orgSpec, dir string, logger *slog.Logger) (*connection, error) {
 	if o.Dir == "" {
-		o.Dir = filepath.Join(dir, localDirName)
+		o.Dir = localDirName
 	}
+	place := o.localDir(dir)
 	const token = "local"
-	org, err := localorg.Open(localorg.Config{Dir: o.Dir, AccessToken: token, Logger: logger})
+	org, err := localorg.Open(localorg.Config{Dir: place, AccessToken: token, Logger: logger})
 	if err != nil {
 		return nil, fmt.Errorf("open the local org: %w", err)
 	}
@@ -119,7 +131,7 @@ func (a *app) connectLocal(ctx context.Context, o orgSpec, dir string, logger *s
 		return nil, fmt.Errorf("open the local org: %w", err)
 	}
 	return &connection{Client: client, spec: o, local: org,
-		title: "the local org in " + o.Dir + " (not Salesforce: everything here is a rehearsal)"}, nil
+		title: "the local org in " + place + " (not Salesforce: everything here is a rehearsal)"}, nil
 }
 
 // auth chooses the login by what is given. Secrets come from the environment or from files named there.

@@ -63,7 +63,7 @@ func exitCode(ctx context.Context, err error) int {
 		return codeInterrupted
 	case errors.As(err, &usage), errors.As(err, &config):
 		return codeUsage
-	case errors.As(err, &planErr), errors.Is(err, sources.ErrChanged), errors.As(err, &syntax):
+	case errors.As(err, &planErr), errors.Is(err, sources.ErrChanged), errors.Is(err, errSourceGone), errors.As(err, &syntax):
 		return codeInvalid
 	case errors.As(err, &locked):
 		return codeLocked

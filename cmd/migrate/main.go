@@ -54,6 +54,9 @@ func run(ctx context.Context, args []string, env func(string) (string, bool), st
 		err = &usageError{err: err, command: cmd.CommandPath()}
 	}
 	code := exitCode(ctx, err)
+	if code == codeInterrupted {
+		err = fmt.Errorf("%w: %w", errInterrupted, err)
+	}
 	if err != nil {
 		a.printError(err, code)
 	}

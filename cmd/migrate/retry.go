@@ -54,6 +54,9 @@ func (a *app) retryCommand() *cobra.Command {
 			if err := json.Unmarshal([]byte(run.Org), &recorded); err != nil {
 				return fmt.Errorf("run %s: its org cannot be read: %w", run.ID, err)
 			}
+			if recorded.Name == localName {
+				recorded.Dir = mustAbs(recorded.localDir(info.dir)) // the same org, seen from another run folder
+			}
 			jobs, err := retryJobs(info.dir, spec.Plan.Jobs, with, job)
 			if err != nil {
 				return err

@@ -5,6 +5,7 @@ import (
 	"flag"
 	"net/http/httptest"
 	"os"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -28,6 +29,7 @@ const scriptToken = "00D5g0000000001!tOkEn-of-the-ScRiPt"
 //
 //	org start [-start-delay D] [-batch-time D] [-client ID:SECRET] [-jwt PUBLIC.pem] [-daily-batches N]
 //	                                   start it; ORG is its address, MIGRATE_INSTANCE_URL and MIGRATE_ACCESS_TOKEN lead to it
+//	org open FOLDER                    open the one that a run with --org local left behind; * is allowed
 //	org count OBJECT N                 it holds N records
 //	org once OBJECT FIELD N            it holds N records, and the field has another value in each
 //	org wait OBJECT N                  wait until it holds N records or more
@@ -40,8 +42,12 @@ func orgCommand(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Fatalf("usage: org start|count|once|wait|called|fault|records|polite …")
 	}
 	s := scriptOf(ts)
-	if args[0] == "start" {
+	switch args[0] {
+	case "start":
 		s.org = startOrg(ts, args[1:])
+		return
+	case "open":
+		s.org = openOrg(ts, args[1:])
 		return
 	}
 	if s.org == nil {
@@ -126,6 +132,27 @@ func startOrg(ts *testscript.TestScript, args []string) *scriptOrg {
 	ts.Setenv("MIGRATE_INSTANCE_URL", server.URL)
 	ts.Setenv("MIGRATE_ACCESS_TOKEN", scriptToken)
 	return &scriptOrg{Org: org, server: server}
+}
+
+// openOrg opens the local org of a run that has ended.
+func openOrg(ts *testscript.TestScript, args []string) *scriptOrg {
+	if len(args) != 1 {
+		ts.Fatalf("usage: org open FOLDER")
+	}
+	org, err := localorg.Open(localorg.Config{Dir: theOne(ts, args[0])})
+	ts.Check(err)
+	ts.Defer(func() { ts.Check(org.Close()) })
+	return &scriptOrg{Org: org}
+}
+
+// theOne is the only path that fits a pattern.
+func theOne(ts *testscript.TestScript, pattern string) string {
+	found, err := filepath.Glob(ts.MkAbs(pattern))
+	ts.Check(err)
+	if len(found) != 1 {
+		ts.Fatalf("%d paths fit %s, want one: %v", len(found), pattern, found)
+	}
+	return found[0]
 }
 
 func writeRecords(ts *testscript.TestScript, org *localorg.Org, object string, fields []string, path string) {

@@ -51,6 +51,7 @@ func (m withoutLeaks) Run() int {
 //	json TYPE [KEY=VALUE…]    each line of stdout is JSON with a message_type, and one of this type has these values
 //	[!] found TEXT PATH…      a file at or below one of the paths holds the text
 //	await VAR FILE TEXT       wait until the file holds the text, and put the word that follows it into the variable
+//	grown FILE BYTES          wait until the file, * is allowed, is that long
 //	key PRIVATE PUBLIC        write an RSA key pair as PEM files
 //	org …                     see orgCommand in script_org_test.go
 func TestScript(t *testing.T) {
@@ -71,7 +72,7 @@ func TestScript(t *testing.T) {
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"exits": exitsCommand, "signal": signalCommand, "next": nextCommand, "replace": replaceCommand, "write": writeCommand,
 			"json": jsonCommand, "found": foundCommand,
-			"await": awaitCommand, "key": keyCommand, "org": orgCommand,
+			"await": awaitCommand, "grown": grownCommand, "key": keyCommand, "org": orgCommand,
 		},
 	})
 }
@@ -233,6 +234,23 @@ func awaitCommand(ts *testscript.TestScript, neg bool, args []string) {
 		}
 	}
 	ts.Fatalf("%s does not hold %q after %v", args[1], args[2], patience)
+}
+
+func grownCommand(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: grown FILE BYTES")
+	}
+	size := int64(number10(ts, args[1]))
+	for deadline := time.Now().Add(patience); time.Now().Before(deadline); time.Sleep(2 * time.Millisecond) {
+		found, err := filepath.Glob(ts.MkAbs(args[0]))
+		ts.Check(err)
+		for _, path := range found {
+			if st, err := os.Stat(path); err == nil && st.Size() >= size {
+				return
+			}
+		}
+	}
+	ts.Fatalf("%s is not %d bytes long after %v", args[0], size, patience)
 }
 
 func keyCommand(ts *testscript.TestScript, neg bool, args []string) {

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -163,6 +164,9 @@ func (a *app) work(ctx context.Context, dir string, store *checkpoint.Store, con
 // localPoll is the least time between two looks at a job of an org inside the process.
 const localPoll = 50 * time.Millisecond
 
+// errSourceGone is said of a file that a run began with.
+var errSourceGone = errors.New("is not there; was it moved, or was the run begun in another folder?")
+
 // changedSources reports the source files of a run that are no longer what they were.
 func changedSources(splits []checkpoint.Split) error {
 	var errs []error
@@ -172,6 +176,10 @@ func changedSources(splits []checkpoint.Split) error {
 			return fmt.Errorf("split %s: %w", sp.ID, err)
 		}
 		now, err := sources.FingerprintFile(s.Path)
+		if errors.Is(err, fs.ErrNotExist) {
+			errs = append(errs, fmt.Errorf("%s %w", s.Path, errSourceGone))
+			continue
+		}
 		if err != nil {
 			return err
 		}
