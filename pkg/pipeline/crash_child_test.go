@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -145,7 +146,11 @@ type running struct {
 	stderr strings.Builder
 	read   chan struct{} // closed when lines is complete
 	lines  []string
+	hung   atomic.Bool
 }
+
+// patience is how long a child may take; a run takes a second or two.
+const patience = 2 * time.Minute
 
 // end is how a child ended.
 type end struct {
@@ -157,7 +162,12 @@ type end struct {
 
 func (r *running) wait(t testing.TB) end {
 	t.Helper()
+	limit := time.AfterFunc(patience, func() {
+		r.hung.Store(true)
+		r.cmd.Process.Kill()
+	})
 	<-r.read
+	limit.Stop()
 	err := r.cmd.Wait()
 	if exit := (*exec.ExitError)(nil); err != nil && !errors.As(err, &exit) {
 		t.Fatal(err)
@@ -166,6 +176,9 @@ func (r *running) wait(t testing.TB) end {
 	e.killed = e.code == -1 || e.code == 1 // by a signal; on Windows a killed process ends with 1
 	if len(r.lines) == 0 || r.lines[0] != begun || !e.killed && e.code != childDone && e.code != childStopped {
 		t.Fatalf("child ended with %d after %q: %s", e.code, r.lines, e.stderr)
+	}
+	if r.hung.Load() {
+		t.Fatalf("child hung for %v after %q: %s", patience, r.lines[len(r.lines)-1], e.stderr)
 	}
 	for _, line := range r.lines[1:] {
 		e.steps = append(e.steps, pipeline.Step(line))
