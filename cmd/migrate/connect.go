@@ -17,9 +17,9 @@ import (
 
 // orgSpec says which org a run goes to. It is kept in the checkpoint, and holds no secret.
 type orgSpec struct {
-	Name        string `json:"name,omitempty"` // "local": an org inside the process
-	Dir         string `json:"dir,omitempty"`  // of the local org, as seen from the run folder
-	InstanceURL string `json:"instance_url,omitempty"`
+	Name        string `json:"name,omitempty"`         // "local": an org inside the process
+	Dir         string `json:"dir,omitempty"`          // of the local org, as seen from the run folder
+	InstanceURL string `json:"instance_url,omitempty"` // in a checkpoint: as it was after the login
 	APIVersion  string `json:"api_version,omitempty"`
 	Auth        string `json:"auth,omitempty"` // token, client-credentials, jwt
 	LoginURL    string `json:"login_url,omitempty"`
@@ -111,7 +111,33 @@ func (a *app) connect(ctx context.Context, o orgSpec, dir string) (*connection, 
 	if err != nil {
 		return nil, fmt.Errorf("log in: %w", err)
 	}
+	o.InstanceURL = client.InstanceURL()
 	return &connection{Client: client, spec: o, title: client.InstanceURL()}, nil
+}
+
+// connector opens the org of a new run.
+func (a *app) connector(ctx context.Context, o orgSpec) func(dir string) (*connection, error) {
+	return func(dir string) (*connection, error) { return a.connect(ctx, o, dir) }
+}
+
+// reconnect opens the org of an earlier run, with the login that is given now where one is. Another org is refused: rows of
+// the run may be in the first one already.
+func (a *app) reconnect(ctx context.Context, run string, recorded, now orgSpec, dir string) (*connection, error) {
+	where := recorded.InstanceURL
+	if recorded.Name != "" {
+		where = "the org " + recorded.Name
+	}
+	if now.Name != "" && now.Name != recorded.Name || recorded.Name != "" && now.InstanceURL != "" {
+		return nil, usagef("run %s goes to %s; its rows may be there already, so it goes on nowhere else", run, where)
+	}
+	conn, err := a.connect(ctx, recorded.merge(now), dir)
+	if err != nil {
+		return nil, err
+	}
+	if other := conn.spec.InstanceURL; other != recorded.InstanceURL {
+		return nil, errors.Join(usagef("run %s goes to %s, not to %s; its rows may be there already, so it goes on nowhere else", run, where, other), conn.Close())
+	}
+	return conn, nil
 }
 
 func (a *app) connectLocal(ctx context.Context, o orgSpec, dir string, logger *slog.Logger) (*connection, error) {

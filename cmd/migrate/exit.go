@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"net/http"
 	"syscall"
 
 	"migrate/pkg/checkpoint"
@@ -19,7 +20,7 @@ const (
 	codeOK          = 0   // all rows in and accounted for
 	codeUnexpected  = 1   // anything that has no code of its own
 	codeUsage       = 2   // wrong flags or configuration
-	codeFailedRows  = 3   // finished, some rows are not in the org
+	codeFailedRows  = 3   // ended, some rows are not in the org
 	codeInvalid     = 4   // validation failed, nothing was sent
 	codeTemporary   = 5   // resume will help
 	codeAuth        = 6   // login or permission
@@ -31,6 +32,14 @@ const (
 
 // errFailedRows is returned when a run has come to its end and some rows are not in the org.
 var errFailedRows = errors.New("some rows are not in the org")
+
+// partlyError is an error that ended a run after some of its rows were sent.
+type partlyError struct{ error }
+
+func (e *partlyError) Unwrap() error { return e.error }
+
+// sqliteFull is SQLite's code for "no space left" (SQLITE_FULL).
+const sqliteFull = 13
 
 // usageError is a mistake in the command line.
 type usageError struct {
@@ -48,26 +57,30 @@ func usagef(format string, args ...any) error {
 // exitCode maps an error to its code; the first line that fits counts.
 func exitCode(ctx context.Context, err error) int {
 	var (
-		usage    *usageError
-		config   *pipeline.ConfigError
-		planErr  *plan.Error
-		syntax   *sources.SyntaxError
-		jobFail  *pipeline.JobFailedError
-		vanished *pipeline.VanishedError
-		locked   *checkpoint.LockedError
+		usage   *usageError
+		config  *pipeline.ConfigError
+		planErr *plan.Error
+		syntax  *sources.SyntaxError
+		jobFail *pipeline.JobFailedError
+		partly  *partlyError
+		api     *salesforce.APIError
+		full    interface{ Code() int }
+		locked  *checkpoint.LockedError
 	)
 	switch {
 	case err == nil:
 		return codeOK
 	case errors.Is(context.Cause(ctx), errInterrupted):
 		return codeInterrupted
+	case errors.As(err, &partly) && !(errors.As(err, &jobFail) && jobFail.Quota()):
+		return codeFailedRows
 	case errors.As(err, &usage), errors.As(err, &config):
 		return codeUsage
 	case errors.As(err, &planErr), errors.Is(err, sources.ErrChanged), errors.Is(err, errSourceGone), errors.As(err, &syntax):
 		return codeInvalid
 	case errors.As(err, &locked):
 		return codeLocked
-	case errors.As(err, &vanished), errors.Is(err, pipeline.ErrAccounting):
+	case errors.Is(err, pipeline.ErrAccounting):
 		return codeAccounting
 	case errors.Is(err, pipeline.ErrMaxErrors), errors.Is(err, salesforce.ErrLimit):
 		return codeLimit
@@ -75,12 +88,13 @@ func exitCode(ctx context.Context, err error) int {
 		if jobFail.Quota() {
 			return codeLimit
 		}
-		return codeFailedRows
-	case errors.Is(err, salesforce.ErrAuth):
+		return codeInvalid
+	case errors.Is(err, salesforce.ErrAuth), errors.As(err, &api) && (api.Status == http.StatusForbidden || api.Code == "FEATURENOTENABLED"):
 		return codeAuth
 	case errors.Is(err, errFailedRows):
 		return codeFailedRows
-	case errors.Is(err, salesforce.ErrTemporary), errors.Is(err, salesforce.ErrOutcomeUnknown), errors.Is(err, syscall.ENOSPC):
+	case errors.Is(err, salesforce.ErrTemporary), errors.Is(err, salesforce.ErrOutcomeUnknown), errors.Is(err, syscall.ENOSPC),
+		errors.As(err, &full) && full.Code() == sqliteFull:
 		return codeTemporary
 	case errors.Is(err, fs.ErrNotExist):
 		return codeUsage

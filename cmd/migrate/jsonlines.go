@@ -68,7 +68,7 @@ func (l *jsonLines) summary(dir string, sum pipeline.Summary, client *salesforce
 	var jobs []map[string]any
 	for _, j := range sum.Jobs {
 		folder := reportFolder(dir, sum, j.Name)
-		for _, file := range []string{pipeline.FailedFile, pipeline.UnprocessedFile, pipeline.RejectedFile} {
+		for _, file := range pipeline.ReportFiles {
 			codes, countErr := pipeline.CountErrors(filepath.Join(folder, file))
 			if countErr != nil {
 				l.write("warning", map[string]any{"job": j.Name, "message": countErr.Error()})

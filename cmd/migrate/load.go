@@ -41,9 +41,6 @@ func (a *app) loadCommand() *cobra.Command {
 			if !slices.Contains(bulk2.Operations, job.Operation) {
 				return usagef("--operation %q: insert, update, upsert, delete or hardDelete", operation)
 			}
-			if (job.Operation == bulk2.Delete || job.Operation == bulk2.HardDelete) && !flags.yes {
-				return usagef("%s takes records out of the org; say --yes if that is what you want", job.Operation)
-			}
 			switch unmapped {
 			case "error", "ignore":
 			default:
@@ -70,7 +67,8 @@ func (a *app) loadCommand() *cobra.Command {
 				job.Fields = append(job.Fields, f)
 			}
 			out := a.output(flags.statsFlag)
-			return a.start(cmd.Context(), plan.Plan{Version: 1, Jobs: []plan.Job{job}}, options, org, "", commandLine(cmd, args), out)
+			return a.start(cmd.Context(), newRun{plan: plan.Plan{Version: plan.Version, Jobs: []plan.Job{job}}, options: options,
+				command: commandLine(cmd, args), yes: flags.yes, connect: a.connector(cmd.Context(), org)}, out)
 		},
 	}
 	f := cmd.Flags()

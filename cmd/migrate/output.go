@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"text/tabwriter"
@@ -220,11 +221,10 @@ func printLedger(w io.Writer, sum pipeline.Summary) {
 		fmt.Fprintln(w, "THE LEDGER DOES NOT BALANCE")
 	case l.Pending > 0:
 		fmt.Fprintf(w, "the ledger balances; %s not settled yet\n", count(l.Pending, "row"))
+	case l.Unaccounted > 0:
+		fmt.Fprintf(w, "THE LEDGER HAS A GAP: %s named by no result of the org, see %s\n", count(l.Unaccounted, "row"), pipeline.UnaccountedFile)
 	default:
 		fmt.Fprintln(w, "the ledger balances: read = filtered + rejected + succeeded + failed + unprocessed")
-	}
-	if l.Unaccounted > 0 {
-		fmt.Fprintf(w, "%s UNACCOUNTED: in no result file of the org\n", count(l.Unaccounted, "row"))
 	}
 	if l.Blank > 0 {
 		fmt.Fprintf(w, "%s skipped\n", count(l.Blank, "blank line"))
@@ -244,7 +244,7 @@ const shownErrors = 5
 
 func printErrors(w io.Writer, dir string, sum pipeline.Summary) {
 	for _, j := range sum.Jobs {
-		for _, file := range []string{pipeline.FailedFile, pipeline.UnprocessedFile, pipeline.RejectedFile} {
+		for _, file := range pipeline.ReportFiles {
 			path := filepath.Join(reportFolder(dir, sum, j.Name), file)
 			codes, err := pipeline.CountErrors(path)
 			if err != nil {
@@ -266,7 +266,7 @@ func printErrors(w io.Writer, dir string, sum pipeline.Summary) {
 
 func printReports(w io.Writer, dir string, sum pipeline.Summary) {
 	fmt.Fprintf(w, "reports in %s:\n", dir)
-	for _, file := range []string{pipeline.FailedFile, pipeline.UnprocessedFile, pipeline.RejectedFile, pipeline.SuccessFile} {
+	for _, file := range append(slices.Clone(pipeline.ReportFiles), pipeline.SuccessFile) {
 		var names []string
 		for _, j := range sum.Jobs {
 			path := filepath.Join(reportFolder(dir, sum, j.Name), file)
@@ -286,8 +286,9 @@ func printReports(w io.Writer, dir string, sum pipeline.Summary) {
 func printNext(w io.Writer, dir string, sum pipeline.Summary, err error) {
 	switch {
 	case sum.Run.State != checkpoint.RunDone && err != nil && !errors.Is(err, pipeline.ErrAccounting):
-		var vanished *pipeline.VanishedError
-		if errors.As(err, &vanished) {
+		var syntax *sources.SyntaxError
+		if errors.As(err, &syntax) {
+			fmt.Fprintf(w, "the rows before %s line %d are settled; put what follows into a file of its own, with the header, mend it and load that\n", syntax.Path, syntax.Line)
 			return
 		}
 		fmt.Fprintf(w, "go on with: %s resume %s\n", invocation(), runArg(dir))

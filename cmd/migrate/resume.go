@@ -81,19 +81,13 @@ func (a *app) resume(ctx context.Context, dir string, org orgSpec, maxErrors str
 	if err := json.Unmarshal([]byte(run.Org), &recorded); err != nil {
 		return fmt.Errorf("run %s: its org cannot be read: %w", run.ID, err)
 	}
-	if org.Name != "" && org.Name != recorded.Name {
-		return usagef("run %s goes to %s, not to %q", run.ID, recorded.InstanceURL, org.Name)
-	}
-	if org.InstanceURL != "" && recorded.InstanceURL != "" && org.InstanceURL != recorded.InstanceURL {
-		return usagef("run %s goes to %s, not to %s: its rows may be there already", run.ID, recorded.InstanceURL, org.InstanceURL)
-	}
-	conn, err := a.connect(ctx, recorded.merge(org), dir)
+	conn, err := a.reconnect(ctx, run.ID, recorded, org, dir)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, conn.Close()) }()
 	out.resume(dir, conn.title, run)
-	jobs, err := a.compile(ctx, conn.Client, spec.Plan.Jobs, done, out)
+	jobs, _, err := a.compile(ctx, conn.Client, spec.Plan.Jobs, done, out)
 	if err != nil {
 		return err
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -38,6 +39,11 @@ func (a *app) retryCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			lock, err := checkpoint.Acquire(info.dir) // no second retry of these rows meanwhile
+			if err != nil {
+				return err
+			}
+			defer lock.Release()
 			store, err := checkpoint.OpenReadOnly(cmd.Context(), info.dir)
 			if err != nil {
 				return err
@@ -48,7 +54,7 @@ func (a *app) retryCommand() *cobra.Command {
 				return err
 			}
 			if run.State != checkpoint.RunDone {
-				return usagef("run %s is not finished; %s resume %s first", run.ID, invocation(), run.ID)
+				return usagef("run %s is not finished; %s resume %s first", run.ID, invocation(), runArg(info.dir))
 			}
 			var recorded orgSpec
 			if err := json.Unmarshal([]byte(run.Org), &recorded); err != nil {
@@ -64,8 +70,13 @@ func (a *app) retryCommand() *cobra.Command {
 			if runs := filepath.Dir(info.dir); a.global.stateDir == "" && filepath.Base(runs) == runsDirName {
 				a.global.stateDir = filepath.Dir(runs) // beside the run that it follows
 			}
+			if err := a.notRetried(cmd.Context(), run.ID, jobs, len(with) > 0); err != nil {
+				return err
+			}
 			p := plan.Plan{Version: spec.Plan.Version, Path: spec.Plan.Path, Jobs: jobs}
-			return a.start(cmd.Context(), p, options, recorded.merge(org), run.ID, commandLine(cmd, args), a.output(flags.statsFlag))
+			return a.start(cmd.Context(), newRun{plan: p, options: options, parent: run.ID, command: commandLine(cmd, args), yes: flags.yes,
+				connect: func(dir string) (*connection, error) { return a.reconnect(cmd.Context(), run.ID, recorded, org, dir) },
+			}, a.output(flags.statsFlag))
 		},
 	}
 	cmd.Flags().StringArrayVar(&with, "with", nil, "send the rows of this file instead: a report with its rows put right")
@@ -73,6 +84,31 @@ func (a *app) retryCommand() *cobra.Command {
 	org.add(cmd)
 	flags.add(cmd)
 	return cmd
+}
+
+// notRetried refuses to send the rows of a run a second time: while a retry of it is unfinished, and, unless the user names
+// a file, when one has come to its end.
+func (a *app) notRetried(ctx context.Context, run string, jobs []plan.Job, chosen bool) error {
+	runs, err := a.findRuns(ctx)
+	if err != nil {
+		return err
+	}
+	for _, r := range runs {
+		var spec runSpec
+		if r.err != nil || json.Unmarshal([]byte(r.run.Plan), &spec) != nil || spec.Parent != run {
+			continue
+		}
+		same := slices.ContainsFunc(spec.Plan.Jobs, func(j plan.Job) bool {
+			return slices.ContainsFunc(jobs, func(k plan.Job) bool { return j.Name == k.Name })
+		})
+		switch {
+		case r.run.State != checkpoint.RunDone:
+			return usagef("run %s sends rows of run %s again and is not finished; %s resume %s", r.run.ID, run, invocation(), runArg(r.dir))
+		case same && !chosen:
+			return usagef("run %s has sent these rows of run %s again; what failed once more is in its reports: %s retry %s", r.run.ID, run, invocation(), runArg(r.dir))
+		}
+	}
+	return nil
 }
 
 // retryJobs makes the jobs of a run read from its reports.

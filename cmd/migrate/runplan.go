@@ -5,7 +5,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"migrate/pkg/bulk2"
 	"migrate/pkg/plan"
 )
 
@@ -37,10 +36,7 @@ func (a *app) runCommand() *cobra.Command {
 					return err
 				}
 			}
-			for i, j := range p.Jobs {
-				if (j.Operation == bulk2.Delete || j.Operation == bulk2.HardDelete) && !flags.yes {
-					return usagef("job %s takes records out of the org (%s); say --yes if that is what you want", j.Name, j.Operation)
-				}
+			for i := range p.Jobs {
 				if limit > 0 {
 					p.Jobs[i].Limit = limit
 				}
@@ -48,7 +44,8 @@ func (a *app) runCommand() *cobra.Command {
 			if org.Name == "" && org.InstanceURL == "" {
 				org.Name = p.Org
 			}
-			return a.start(cmd.Context(), *p, options, org, "", commandLine(cmd, args), a.output(flags.statsFlag))
+			return a.start(cmd.Context(), newRun{plan: *p, options: options, command: commandLine(cmd, args), yes: flags.yes,
+				connect: a.connector(cmd.Context(), org)}, a.output(flags.statsFlag))
 		},
 	}
 	cmd.Flags().Int64Var(&limit, "limit", 0, "load only the first N rows of each job")

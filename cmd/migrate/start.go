@@ -21,18 +21,33 @@ import (
 
 // runSpec is what a checkpoint keeps of a run's making, so that resume needs neither the plan file nor the flags.
 type runSpec struct {
-	Plan    plan.Plan        `json:"plan"`
+	Plan    plan.Plan        `json:"plan"` // with its jobs as they were decided: nothing is matched by name again
 	Options pipeline.Options `json:"options"`
 	Parent  string           `json:"parent,omitempty"` // the run whose bad rows this one sends again
 }
 
+// newRun is what a new run is made from.
+type newRun struct {
+	plan    plan.Plan
+	options pipeline.Options
+	parent  string // the run whose rows it sends again, or empty
+	command string // what the user typed
+	yes     bool   // records may be taken out of the org
+	connect func(dir string) (*connection, error)
+}
+
 // start makes a new run and works on it to its end.
-func (a *app) start(ctx context.Context, p plan.Plan, o pipeline.Options, org orgSpec, parent, command string, out *output) (err error) {
-	name := p.Jobs[0].Name
-	if p.Path != "" {
-		name = filepath.Base(filepath.Dir(mustAbs(p.Path)))
+func (a *app) start(ctx context.Context, n newRun, out *output) (err error) {
+	for _, j := range n.plan.Jobs {
+		if (j.Operation == bulk2.Delete || j.Operation == bulk2.HardDelete) && !n.yes {
+			return usagef("job %s takes records out of the org (%s); say --yes if that is what you want", j.Name, j.Operation)
+		}
 	}
-	dir, err := newRunFolder(a.stateDir(p.Path), name, time.Now())
+	name := n.plan.Jobs[0].Name
+	if n.plan.Path != "" {
+		name = filepath.Base(filepath.Dir(mustAbs(n.plan.Path)))
+	}
+	dir, err := newRunFolder(a.stateDir(n.plan.Path), name, time.Now())
 	if err != nil {
 		return err
 	}
@@ -47,27 +62,29 @@ func (a *app) start(ctx context.Context, p plan.Plan, o pipeline.Options, org or
 		return err
 	}
 	defer lock.Release()
-	conn, err := a.connect(ctx, org, dir)
+	conn, err := n.connect(dir)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, conn.Close()) }()
-	out.begin(dir, conn.title, parent)
-	jobs, err := a.compile(ctx, conn.Client, p.Jobs, nil, out)
+	out.begin(dir, conn.title, n.parent)
+	jobs, pinned, err := a.compile(ctx, conn.Client, n.plan.Jobs, nil, out)
 	if err != nil {
 		return err
 	}
-	store, err := create(ctx, dir, command, runSpec{Plan: p, Options: o, Parent: parent}, conn.spec, p.Jobs, jobs)
+	n.plan.Jobs = pinned
+	store, err := create(ctx, dir, n.command, runSpec{Plan: n.plan, Options: n.options, Parent: n.parent}, conn.spec, jobs)
 	if err != nil {
 		return err
 	}
 	defer store.Close()
 	begun = true
-	return a.work(ctx, dir, store, conn, jobs, o, out)
+	return a.work(ctx, dir, store, conn, jobs, n.options, out)
 }
 
-// compile opens the sources of the jobs and checks the jobs against the org. skip names jobs that are done already.
-func (a *app) compile(ctx context.Context, client *salesforce.Client, list []plan.Job, skip map[string]bool, out *output) ([]pipeline.Job, error) {
+// compile opens the sources of the jobs and checks the jobs against the org. skip names jobs that are done already. It also
+// returns the jobs as they were decided, for resume.
+func (a *app) compile(ctx context.Context, client *salesforce.Client, list []plan.Job, skip map[string]bool, out *output) ([]pipeline.Job, []plan.Job, error) {
 	described := map[string]*salesforce.SObject{}
 	describe := func(object string) (*salesforce.SObject, error) {
 		key := strings.ToLower(object)
@@ -81,6 +98,7 @@ func (a *app) compile(ctx context.Context, client *salesforce.Client, list []pla
 		return o, err
 	}
 	var jobs []pipeline.Job
+	var pinned []plan.Job
 	var found plan.Error
 	for _, j := range list {
 		if skip[j.Name] {
@@ -88,7 +106,7 @@ func (a *app) compile(ctx context.Context, client *salesforce.Client, list []pla
 		}
 		src, err := j.Source.Open()
 		if err != nil {
-			return nil, &usageError{err: fmt.Errorf("job %s: %w", j.Name, err)}
+			return nil, nil, &usageError{err: fmt.Errorf("job %s: %w", j.Name, err)}
 		}
 		compiled, decisions, err := j.Compile(src, describe)
 		var bad *plan.Error
@@ -97,22 +115,23 @@ func (a *app) compile(ctx context.Context, client *salesforce.Client, list []pla
 			found.Findings = append(found.Findings, bad.Findings...)
 			continue
 		case err != nil:
-			return nil, fmt.Errorf("job %s: %w", j.Name, err)
+			return nil, nil, fmt.Errorf("job %s: %w", j.Name, err)
 		}
 		if len(list) > 1 {
 			compiled.Reports = j.Name
 		}
 		out.job(j, src.Dialects(), decisions)
 		jobs = append(jobs, compiled)
+		pinned = append(pinned, decisions.Pinned)
 	}
 	if len(found.Findings) > 0 {
-		return nil, &found
+		return nil, nil, &found
 	}
-	return jobs, nil
+	return jobs, pinned, nil
 }
 
 // create writes the checkpoint of a new run.
-func create(ctx context.Context, dir, command string, spec runSpec, org orgSpec, planned []plan.Job, jobs []pipeline.Job) (*checkpoint.Store, error) {
+func create(ctx context.Context, dir, command string, spec runSpec, org orgSpec, jobs []pipeline.Job) (*checkpoint.Store, error) {
 	specText, err := json.Marshal(spec)
 	if err != nil {
 		return nil, err
@@ -124,7 +143,7 @@ func create(ctx context.Context, dir, command string, spec runSpec, org orgSpec,
 	var jobRows []checkpoint.Job
 	var splitRows []checkpoint.Split
 	for i, j := range jobs {
-		text, err := json.Marshal(planned[i])
+		text, err := json.Marshal(spec.Plan.Jobs[i])
 		if err != nil {
 			return nil, err
 		}
@@ -155,8 +174,13 @@ func (a *app) work(ctx context.Context, dir string, store *checkpoint.Store, con
 	sum, err := pipeline.Run(ctx, cfg)
 	out.endProgress()
 	out.summary(dir, sum, conn.Client, err)
-	if err == nil && sum.Total.Rejected+sum.Total.Failed+sum.Total.Unprocessed > 0 {
-		err = errFailedRows
+	var syntax *sources.SyntaxError
+	var refused *pipeline.JobFailedError
+	switch l := sum.Total; {
+	case err == nil && l.Rejected+l.Failed+l.Unprocessed > 0:
+		return errFailedRows
+	case errors.As(err, &syntax) && l.Jobs > 0, errors.As(err, &refused) && l.Succeeded > 0:
+		return &partlyError{err}
 	}
 	return err
 }

@@ -13,6 +13,12 @@ func IsGone(err error) bool {
 	return errors.As(err, &api) && api.Status == http.StatusNotFound
 }
 
+// IsRefused reports whether the org refused a call for the state that the job is in, or for what it holds.
+func IsRefused(err error) bool {
+	var api *salesforce.APIError
+	return errors.As(err, &api) && api.Status == http.StatusBadRequest
+}
+
 // IsUnclear reports whether a call may have taken effect although it failed: its answer was lost, or the org refused it
 // because the job is in another state than it should be, or has its data already. The job's state tells.
 func IsUnclear(err error) bool {

@@ -103,7 +103,7 @@ func (s *Store) Cut(ctx context.Context, c Chunk, next Split, reports Offsets) (
 	return c, b, nil
 }
 
-// Advance records that a bulk job reached a state. id is the Salesforce job id; "" leaves the recorded one.
+// Advance records that a bulk job reached a state, with its Salesforce id, unless that is empty, and its message.
 func (s *Store) Advance(ctx context.Context, b BulkJob, state BulkState) error {
 	err := changeOne(s.db.ExecContext(ctx,
 		`update bulk_job set state=?, salesforce_id=case when ?='' then salesforce_id else ? end, message=?, changed=?
@@ -149,7 +149,7 @@ type Settlement struct {
 func (s *Store) Settle(ctx context.Context, st Settlement) (BulkJob, error) {
 	var next BulkJob
 	err := s.tx(ctx, func(tx *sql.Tx) error {
-		err := changeOne(tx.Exec(`update bulk_job set state=?, processed=?, failed=?, differs=?, message=?, changed=? where id=? and state='closed'`,
+		err := changeOne(tx.Exec(`update bulk_job set state=?, processed=?, failed=?, differs=?, message=?, changed=? where id=? and state in ('closing','closed')`,
 			BulkSettled, st.Processed, st.Failed, st.Differs, st.BulkJob.Message, now(), st.BulkJob.ID))
 		if err != nil {
 			return err

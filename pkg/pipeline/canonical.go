@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"math"
+	"slices"
 	"strconv"
 	"time"
 
@@ -142,6 +143,7 @@ func idForm(dst, v []byte) []byte {
 
 // rowForm hashes the canonical forms of some columns of a row.
 type rowForm struct {
+	name    string
 	columns []int // of the upload
 	forms   []form
 	buf     []byte
@@ -150,7 +152,7 @@ type rowForm struct {
 // rowForms are the ways in which rows and results are matched, the surest first: by all columns, by the columns that name
 // a row, by the text columns. Ways that would compare the same columns again are left out.
 func rowForms(columns []Column) []*rowForm {
-	all, keys, texts := &rowForm{}, &rowForm{}, &rowForm{}
+	all, keys, texts := &rowForm{name: "own"}, &rowForm{name: "key"}, &rowForm{name: "text"}
 	add := func(r *rowForm, i int, f form) {
 		r.columns = append(r.columns, i)
 		r.forms = append(r.forms, f)
@@ -164,15 +166,15 @@ func rowForms(columns []Column) []*rowForm {
 		switch c.Type {
 		case "int", "long", "double", "currency", "percent", "boolean", "date", "datetime", "time":
 		default:
-			add(texts, i, textForm)
+			add(texts, i, f)
 		}
 	}
 	ways := []*rowForm{all}
-	if n := len(keys.columns); n > 0 {
-		ways = append(ways, keys)
-	}
-	if n := len(texts.columns); n > 0 && n < len(columns) && n != len(keys.columns) {
-		ways = append(ways, texts)
+	for _, way := range []*rowForm{keys, texts} {
+		same := func(w *rowForm) bool { return slices.Equal(w.columns, way.columns) }
+		if len(way.columns) > 0 && !slices.ContainsFunc(ways, same) {
+			ways = append(ways, way)
+		}
 	}
 	return ways
 }

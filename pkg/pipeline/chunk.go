@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strconv"
 
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
@@ -23,13 +24,16 @@ type chunk struct {
 	split sources.Split
 	start sources.Position
 	body  *spool // nil: to be made again from the source
+
+	// What this process has met with the chunk, to bound how often it tries.
+	jobs         int  // ingest jobs made
+	asked        int  // questions in a row that left the state as it was
+	fruitless    int  // jobs in a row of which the org has processed nothing
+	closeRefused bool // the org would not close the present job
 }
 
 // errHalted ends the cutting when the job takes no new rows.
 var errHalted = errors.New("no more chunks are cut")
-
-// maxRejectBytes bounds the memory for the rejects of one chunk: the chunk is cut when they are more.
-const maxRejectBytes = 4 << 20
 
 // cutter turns the batches of one split into chunks. Every row of the split is in the range of exactly one chunk.
 type cutter struct {
@@ -43,8 +47,9 @@ type cutter struct {
 	body    *spool
 	row     []byte // the encoded row
 	sent    int64  // of the chunk that is being cut
+	dropped int64  // by a filter
 	bad     int64
-	rejects []byte // report rows
+	rejects *spool // report rows; nil: none
 }
 
 func (j *jobRun) newCutter(split sources.Split, from sources.Position, blank int64, emit func(*chunk) error) *cutter {
@@ -84,7 +89,8 @@ func (c *cutter) add(ctx context.Context, b sources.Batch, end int64) error {
 			err = c.send(ctx, pos, cols, next)
 			next++
 		default:
-			err = c.next(ctx, pos) // filtered
+			err = c.next(ctx, pos)
+			c.dropped++
 		}
 		if err != nil {
 			return err
@@ -99,6 +105,9 @@ func (c *cutter) add(ctx context.Context, b sources.Batch, end int64) error {
 			return err
 		}
 	}
+	if next != int(out.Rows.NumRows()) || len(rejects) > 0 {
+		return fmt.Errorf("%s: the mapping gave %d rows and %d rejects too many", c.split.Path, int(out.Rows.NumRows())-next, len(rejects))
+	}
 	c.at = b.Next
 	c.blank += int64(b.Blank)
 	return nil
@@ -107,7 +116,7 @@ func (c *cutter) add(ctx context.Context, b sources.Batch, end int64) error {
 // next takes the row at pos into the chunk, cutting before it when the chunk has all the rows that it may have.
 func (c *cutter) next(ctx context.Context, pos sources.Position) error {
 	c.at = pos
-	if pos.Row-c.start.Row >= c.j.ChunkRows || len(c.rejects) > maxRejectBytes {
+	if pos.Row-c.start.Row >= c.j.ChunkRows {
 		if err := c.cut(ctx); err != nil {
 			return err
 		}
@@ -148,8 +157,9 @@ func (c *cutter) rejected(ctx context.Context, pos sources.Position, rows arrow.
 	if err := c.next(ctx, pos); err != nil {
 		return err
 	}
-	c.reject(rowValues(rows, r.Row), pos, r.Rule, r.Message)
-	return nil
+	where := c.j.origin(c.split, pos, rows, r.Row)
+	where.Code, where.Message = r.Rule, r.Message
+	return c.reject(c.j.sourceValues(rows, r.Row), where)
 }
 
 // malformed takes a record that is no row of the table.
@@ -157,32 +167,41 @@ func (c *cutter) malformed(ctx context.Context, b sources.BadRow) error {
 	if err := c.next(ctx, b.Pos); err != nil {
 		return err
 	}
-	values := make([]string, c.j.Source.Schema().NumFields())
+	values := make([]string, c.j.sourceColumns())
 	copy(values, b.Fields)
 	message := b.Message
 	if b.Rule != sources.RuleTooFewColumns {
 		message += "; as it stands: " + b.Raw // its fields may not show all of it
 	}
-	c.reject(values, b.Pos, b.Rule, message)
-	return nil
+	return c.reject(values, reportRow{File: c.split.Path, Line: strconv.FormatInt(b.Pos.Line, 10), Code: b.Rule, Message: message})
 }
 
-func (c *cutter) reject(values []string, pos sources.Position, rule, message string) {
+func (c *cutter) reject(values []string, why reportRow) error {
+	if c.rejects == nil {
+		var err error
+		if c.rejects, err = newSpool(c.j.Dir, "rejects-*.csv"); err != nil {
+			return err
+		}
+	}
 	c.bad++
-	c.rejects = appendReportRow(c.rejects, values, reportRow{File: c.split.Path, Line: pos.Line, Code: rule, Message: message})
+	_, err := c.rejects.Write(appendReportRow(nil, values, why))
+	return err
 }
 
 // cut ends the chunk before the row at c.at, makes it durable and hands it on.
 func (c *cutter) cut(ctx context.Context) error {
 	rec := checkpoint.Chunk{Job: c.j.Name, Split: c.split.ID, FirstRow: c.start.Row, SourceRows: c.at.Row - c.start.Row,
-		Rows: c.sent, Rejected: c.bad}
+		Rows: c.sent, Filtered: c.dropped, Rejected: c.bad}
 	if rec.SourceRows == 0 {
 		return nil
 	}
 	if c.j.stopped() {
 		return errHalted // its rows stay uncut, for a later resume
 	}
-	rec.Filtered = rec.SourceRows - rec.Rows - rec.Rejected
+	if rec.SourceRows != rec.Rows+rec.Filtered+rec.Rejected {
+		return fmt.Errorf("%s: rows %d to %d: %d sent, %d filtered, %d rejected: %w", c.split.Path, rec.FirstRow, c.at.Row,
+			rec.Rows, rec.Filtered, rec.Rejected, ErrAccounting)
+	}
 	start, err := json.Marshal(c.start)
 	if err != nil {
 		return err
@@ -200,11 +219,12 @@ func (c *cutter) cut(ctx context.Context) error {
 		rec.Bytes = body.size
 	}
 	rec, bulk, err := c.j.recordCut(ctx, rec, checkpoint.Split{Next: string(next), Rows: c.at.Row, Blank: c.blank}, c.rejects)
+	c.rejects.remove()
 	if err != nil {
 		return err
 	}
 	done := &chunk{Chunk: rec, bulk: bulk, split: c.split, start: c.start, body: body}
-	c.start, c.sent, c.bad, c.body, c.rejects = c.at, 0, 0, nil, c.rejects[:0]
+	c.start, c.sent, c.dropped, c.bad, c.body, c.rejects = c.at, 0, 0, 0, nil, nil
 	if rec.Rows == 0 {
 		return nil
 	}
@@ -212,7 +232,10 @@ func (c *cutter) cut(ctx context.Context) error {
 }
 
 // close frees what a cutter that stops early still holds.
-func (c *cutter) close() { c.body.remove() }
+func (c *cutter) close() {
+	c.body.remove()
+	c.rejects.remove()
+}
 
 // header is the first line of every upload of the job.
 func (j *jobRun) header() []byte {
@@ -248,14 +271,6 @@ func stringColumns(b arrow.RecordBatch) []*array.String {
 	return cols
 }
 
-func rowValues(b arrow.RecordBatch, row int) []string {
-	values := make([]string, b.NumCols())
-	for i, c := range b.Columns() {
-		values[i] = c.ValueStr(row)
-	}
-	return values
-}
-
 // sentRow is one row of a chunk as it was sent, met again in its source.
 type sentRow struct {
 	n    int64 // number among the rows sent
@@ -265,9 +280,6 @@ type sentRow struct {
 	out  []*array.String // the row as sent
 	at   int
 }
-
-// values are all source columns of the row.
-func (r sentRow) values() []string { return rowValues(r.in, r.inAt) }
 
 // eachSent reads a chunk's range from the source again and calls f for each row that was sent, in order; only those of the
 // selection, when there is one.
@@ -341,8 +353,11 @@ func (j *jobRun) bodyOf(ctx context.Context, c *chunk) (*spool, error) {
 	if err != nil {
 		return nil, err
 	}
-	body.Write(j.header())
 	var row []byte
+	if _, err = body.Write(j.header()); err != nil {
+		body.remove()
+		return nil, err
+	}
 	err = j.eachSent(ctx, c, c.bulk.Selection, func(r sentRow) error {
 		row = j.encode(row[:0], r.out, r.at)
 		_, err := body.Write(row)

@@ -52,6 +52,7 @@ const (
 	DefaultUploads     = 2
 	DefaultReaders     = 2
 	DefaultChunkRows   = 500_000
+	maxChunkRows       = 5_000_000
 )
 
 func (o Options) withDefaults() Options {
@@ -77,14 +78,14 @@ func (o Options) Check() error {
 	var errs []error
 	for name, v := range map[string]int{"concurrency": o.Concurrency, "uploads": o.Uploads, "readers": o.Readers} {
 		if v < 0 || v > 1000 {
-			errs = append(errs, fmt.Errorf("%s is %d; from 1 to 1000 is possible", name, v))
+			errs = append(errs, fmt.Errorf("%s is %d; at most 1000, and 0 for the default", name, v))
 		}
 	}
 	if o.ChunkBytes < 0 || o.ChunkBytes > 112_000_000 {
 		errs = append(errs, fmt.Errorf("chunk bytes is %d; at most 112,000,000 fit into a job's 150 MB after base64", o.ChunkBytes))
 	}
-	if o.ChunkRows < 0 {
-		errs = append(errs, fmt.Errorf("chunk rows is %d; it must be positive", o.ChunkRows))
+	if o.ChunkRows < 0 || o.ChunkRows > maxChunkRows {
+		errs = append(errs, fmt.Errorf("chunk rows is %d; at most %d, since the results of a chunk take 32 bytes a row of memory", o.ChunkRows, maxChunkRows))
 	}
 	return errors.Join(errs...)
 }

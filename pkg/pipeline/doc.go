@@ -12,7 +12,7 @@
 // goes on from there: chunks that are not settled first, then the rest of the source. A chunk's body can be made again from
 // its source; while it is being uploaded it lies in a file of the run folder, so memory does not grow with its size:
 //
-//	peak memory ≈ readers × record batch + uploads × write buffer + one result index (32 bytes a row of a chunk)
+//	peak memory ≈ readers × record batch + uploads × write buffer + two result indexes (32 bytes a row of a chunk)
 //
 // Rows meet their results by value. See match.go for how, and settle.go for what happens then.
 //

@@ -10,21 +10,8 @@ import (
 // ErrMaxErrors says that the run stopped because too many rows were bad.
 var ErrMaxErrors = errors.New("too many bad rows")
 
-// ErrAccounting says that some rows are in no result file, or that the org's counts differ from its result files.
+// ErrAccounting says that some rows are named by no result, or that the org's counts differ from its results.
 var ErrAccounting = errors.New("the ledger does not balance")
-
-// VanishedError says that the org no longer knows a job whose rows it may have saved. Only the user can find out.
-type VanishedError struct {
-	Job   string // Salesforce job id
-	State string // as recorded
-	First string // where its first row stands
-	Rows  int64
-}
-
-func (e *VanishedError) Error() string {
-	return fmt.Sprintf("job %s (recorded as %s) is gone from the org, and its %d rows from %s on may be saved or not; "+
-		"the org keeps jobs for 7 days: look the rows up in the org before you load them again", e.Job, e.State, e.Rows, e.First)
-}
 
 // JobFailedError says that the org could not process a job at all: its columns or its CSV were refused, or a daily
 // allocation is used up. No further chunk is sent.

@@ -23,7 +23,7 @@ func ParseLimit(s string) (Limit, error) {
 	}
 	if p, ok := strings.CutSuffix(s, "%"); ok {
 		v, err := strconv.ParseFloat(strings.TrimSpace(p), 64)
-		if err != nil || v < 0 || v > 100 {
+		if err != nil || !(v >= 0 && v <= 100) {
 			return Limit{}, fmt.Errorf("%q is no share of rows; write 2%% or 0.5%%", s)
 		}
 		return Limit{Percent: v, Set: true}, nil

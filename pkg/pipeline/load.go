@@ -3,6 +3,7 @@ package pipeline
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"migrate/pkg/bulk2"
 	"migrate/pkg/checkpoint"
@@ -15,18 +16,24 @@ import (
 //	recorded            the org says             then
 //	cut                 –                        create a job, upload, close
 //	created             Open                     abort it, see it aborted, make another from the same rows
-//	uploaded, closing   Open                     the data arrived whole and was not closed: close it
-//	any of these        Aborted, never closed    make another from the same rows
-//	any of these        anything later           it was closed: go on as with closed
+//	uploaded, closing   Open                     the data arrived whole and was not closed: close it; if that is refused, abort it
+//	created, uploaded   Aborted                  it was never closed: make another from the same rows
+//	any of these        anything else            it was closed: go on as with closed
 //	created, uploaded   not found                it was never closed: make another
-//	closing, closed     not found                stop: its rows may be in the org or not (VanishedError)
+//	closing, closed     not found                its rows may be in the org or not: they are unaccounted, nothing is guessed
 //	closed              –                        wait for the end, settle
+//
+// When the org has refused a whole job meanwhile, what is in the org is seen through, and what is not stays cut for a later
+// resume.
 func (j *jobRun) load(ctx context.Context, c *chunk) error {
 	defer func() { c.body.remove() }()
 	for c.bulk.ID != 0 {
 		var err error
 		switch c.bulk.State {
 		case checkpoint.BulkCut:
+			if j.refused.Load() {
+				return nil
+			}
 			err = j.submit(ctx, c)
 		case checkpoint.BulkCreated, checkpoint.BulkUploaded, checkpoint.BulkClosing:
 			err = j.ask(ctx, c)
@@ -46,9 +53,11 @@ func (j *jobRun) load(ctx context.Context, c *chunk) error {
 // submit brings the rows into a new job and closes it. When the outcome of a step is unknown the state stays as recorded,
 // and ask finds out.
 func (j *jobRun) submit(ctx context.Context, c *chunk) error {
-	if c.bulk.Attempt > maxAttempts {
-		return fmt.Errorf("chunk %d did not get into the org with %d jobs: %w", c.ID, c.bulk.Attempt-1, salesforce.ErrTemporary)
+	if c.jobs == maxJobs {
+		return fmt.Errorf("chunk %d did not get into the org with %d jobs: %w", c.ID, c.jobs, salesforce.ErrTemporary)
 	}
+	c.jobs++
+	c.closeRefused = false
 	if err := j.uploads.Acquire(ctx, 1); err != nil {
 		return err
 	}
@@ -82,8 +91,11 @@ func (j *jobRun) submit(ctx context.Context, c *chunk) error {
 	return j.close(ctx, c)
 }
 
-// maxAttempts bounds the ingest jobs of one chunk; it is far above what faults that pass can cause.
-const maxAttempts = 50
+// The bounds of what one process tries with one chunk; they are far above what faults that pass can cause.
+const (
+	maxJobs  = 50 // ingest jobs
+	maxAsked = 20 // questions in a row that leave the state as it was
+)
 
 // close closes a job whose data is complete.
 func (j *jobRun) close(ctx context.Context, c *chunk) error {
@@ -92,6 +104,10 @@ func (j *jobRun) close(ctx context.Context, c *chunk) error {
 	}
 	j.Events.step(StepCallClose)
 	job, err := j.Org.Close(ctx, c.bulk.SalesforceID)
+	if bulk2.IsRefused(err) {
+		c.closeRefused = true // why, the job's state tells
+		return nil
+	}
 	if bulk2.IsUnclear(err) {
 		return nil
 	}
@@ -107,38 +123,40 @@ func (j *jobRun) closed(ctx context.Context, c *chunk, job bulk2.Job) error {
 		return err
 	}
 	c.body.remove()
-	c.body = nil
+	c.body, c.asked = nil, 0
 	return nil
 }
 
 // ask lets the org decide what became of a job that may have been uploaded or closed.
 func (j *jobRun) ask(ctx context.Context, c *chunk) error {
+	if c.asked++; c.asked > maxAsked {
+		return fmt.Errorf("job %s stays %s whatever is asked of it: %w", c.bulk.SalesforceID, c.bulk.State, salesforce.ErrTemporary)
+	}
+	if err := sleep(ctx, time.Duration(c.asked-1)*j.waiter.every/4); err != nil {
+		return err
+	}
 	j.track.fly(c.bulk, flight{})
+	closing := c.bulk.State == checkpoint.BulkClosing
 	job, err := j.Org.Job(ctx, c.bulk.SalesforceID)
 	switch {
-	case bulk2.IsGone(err) && c.bulk.State == checkpoint.BulkClosing:
-		return j.vanished(c)
+	case bulk2.IsGone(err) && closing:
+		return j.settle(ctx, c, bulk2.Job{ID: c.bulk.SalesforceID, State: stateGone})
 	case bulk2.IsGone(err):
 		return j.replace(ctx, c, "the org does not know it any more, and it was never closed")
 	case err != nil:
 		return err
 	}
+	whole := c.bulk.State != checkpoint.BulkCreated // all of its data is there
 	switch {
-	case job.State == bulk2.StateOpen && c.bulk.State == checkpoint.BulkCreated:
-		j.Events.step(StepCallAbort)
-		if job, err = j.Org.Abort(ctx, job.ID); err != nil && !bulk2.IsUnclear(err) && !bulk2.IsGone(err) {
-			return err
-		}
-		if job, err = j.Org.Job(ctx, c.bulk.SalesforceID); err != nil && !bulk2.IsGone(err) {
-			return err
-		}
-		if err == nil && job.State != bulk2.StateAborted {
-			return nil // ask again
-		}
-		return j.replace(ctx, c, "found open, whether its data had arrived was not known; aborted")
-	case job.State == bulk2.StateOpen:
+	case job.State == bulk2.StateOpen && whole && !c.closeRefused:
 		return j.close(ctx, c)
-	case job.State == bulk2.StateAborted && c.bulk.State != checkpoint.BulkClosing:
+	case job.State == bulk2.StateOpen:
+		j.Events.step(StepCallAbort)
+		if _, err := j.Org.Abort(ctx, job.ID); err != nil && !bulk2.IsUnclear(err) && !bulk2.IsGone(err) {
+			return err
+		}
+		return nil // ask again: only a job that is seen aborted is done with
+	case job.State == bulk2.StateAborted && !closing:
 		return j.replace(ctx, c, "aborted before it was closed")
 	}
 	return j.closed(ctx, c, job)
@@ -152,7 +170,7 @@ func (j *jobRun) replace(ctx context.Context, c *chunk, why string) error {
 		return err
 	}
 	j.track.land(c.bulk)
-	c.bulk = next
+	c.bulk, c.asked = next, 0
 	return nil
 }
 
@@ -163,7 +181,7 @@ func (j *jobRun) finish(ctx context.Context, c *chunk) error {
 		j.tell(c, job)
 	})
 	if bulk2.IsGone(err) {
-		return j.vanished(c)
+		return j.settle(ctx, c, bulk2.Job{ID: c.bulk.SalesforceID, State: stateGone})
 	}
 	if err != nil {
 		return err
@@ -189,7 +207,5 @@ func (j *jobRun) tell(c *chunk, job bulk2.Job) {
 	}
 }
 
-func (j *jobRun) vanished(c *chunk) error {
-	return &VanishedError{Job: c.bulk.SalesforceID, State: string(c.bulk.State), Rows: c.bulk.Rows,
-		First: fmt.Sprintf("%s line %d", c.split.Path, c.start.Line)}
-}
+// stateGone stands for the state of a job that the org knows no longer, although it may have saved its rows.
+const stateGone bulk2.State = "gone"

@@ -3,6 +3,7 @@ package pipeline
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -13,6 +14,7 @@ import (
 	"github.com/zeebo/xxh3"
 
 	"migrate/pkg/bulk2"
+	"migrate/pkg/salesforce"
 )
 
 // resultSet is one result set of a job, stored in a spool and indexed by the hash of its rows. The index is a multiset: rows
@@ -33,21 +35,23 @@ type entry struct {
 	taken  uint32 // on the first of a run of equal hashes: how many of the run are claimed
 }
 
-// fetch downloads one result set and indexes it. A body that breaks off is fetched again, a few times.
-func (j *jobRun) fetch(ctx context.Context, id string, kind bulk2.Kind, by *rowForm) (*resultSet, error) {
+// fetch downloads one result set of about so many rows and indexes it. A body that breaks off is fetched again, a few times.
+func (j *jobRun) fetch(ctx context.Context, id string, kind bulk2.Kind, by *rowForm, rows int64) (*resultSet, error) {
 	var err error
 	for try := range fetchTries {
 		if try > 0 {
-			if err := sleep(ctx, time.Duration(try)*time.Second); err != nil {
+			if err := sleep(ctx, time.Duration(try)*j.waiter.every); err != nil {
 				return nil, err
 			}
 		}
 		var s *resultSet
-		if s, err = j.fetchOnce(ctx, id, kind, by); err == nil {
+		s, err = j.fetchOnce(ctx, id, kind, by, rows)
+		if err == nil {
 			return s, nil
 		}
-		if ctx.Err() != nil {
-			return nil, ctx.Err()
+		var refused *salesforce.APIError
+		if ctx.Err() != nil || errors.As(err, &refused) {
+			return nil, err // the answer did not break off, it was another
 		}
 	}
 	return nil, fmt.Errorf("%s of job %s, %d times: %w", kind, id, fetchTries, err)
@@ -55,7 +59,7 @@ func (j *jobRun) fetch(ctx context.Context, id string, kind bulk2.Kind, by *rowF
 
 const fetchTries = 4
 
-func (j *jobRun) fetchOnce(ctx context.Context, id string, kind bulk2.Kind, by *rowForm) (*resultSet, error) {
+func (j *jobRun) fetchOnce(ctx context.Context, id string, kind bulk2.Kind, by *rowForm, rows int64) (*resultSet, error) {
 	j.Events.step(StepCallResults)
 	body, err := j.Org.Results(ctx, id, kind)
 	if err != nil {
@@ -66,7 +70,7 @@ func (j *jobRun) fetchOnce(ctx context.Context, id string, kind bulk2.Kind, by *
 	if err != nil {
 		return nil, err
 	}
-	s := &resultSet{kind: kind, file: file}
+	s := &resultSet{kind: kind, file: file, entries: make([]entry, 0, min(max(rows, 0), maxChunkRows))}
 	columns := make([]string, len(j.Columns))
 	for i, c := range j.Columns {
 		columns[i] = c.Header
@@ -167,7 +171,7 @@ func (s *resultSet) rehash(by *rowForm) error {
 	return nil
 }
 
-// close frees the set's file and memory.
+// close frees the set's file and memory; twice does no harm.
 func (s *resultSet) close() {
 	if s != nil {
 		s.file.remove()

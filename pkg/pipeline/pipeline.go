@@ -22,14 +22,15 @@ import (
 // Run works on the jobs of a run until every row is accounted for, or until it cannot go on. It starts where the
 // checkpoint says that an earlier Run has ended, however that one ended.
 //
-// The Summary is good also when there is an error. Errors to tell apart: ErrMaxErrors, ErrAccounting, *VanishedError,
-// *JobFailedError, *ConfigError, *sources.SyntaxError, sources.ErrChanged, and those of package salesforce.
+// The Summary is good also when there is an error. Errors to tell apart: ErrMaxErrors, ErrAccounting, *JobFailedError,
+// *ConfigError, *sources.SyntaxError, sources.ErrChanged, and those of package salesforce.
 func Run(ctx context.Context, cfg Config) (Summary, error) {
 	cfg.Options = cfg.Options.withDefaults()
 	if err := cfg.Check(); err != nil {
 		return Summary{}, &ConfigError{err}
 	}
-	r := &run{Config: cfg, uploads: semaphore.NewWeighted(int64(cfg.Uploads)), waiter: newWaiter(cfg.Org, cfg.PollEvery)}
+	r := &run{Config: cfg, uploads: semaphore.NewWeighted(int64(cfg.Uploads)),
+		settles: semaphore.NewWeighted(maxSettles), waiter: newWaiter(cfg.Org, cfg.PollEvery)}
 	err := r.work(ctx)
 	keep := context.WithoutCancel(ctx) // the state is saved also when the user has interrupted
 	sum, sumErr := Summarize(keep, cfg.Checkpoint)
@@ -39,12 +40,12 @@ func Run(ctx context.Context, cfg Config) (Summary, error) {
 	if err == nil {
 		err = sum.check()
 	}
-	sum.Run.State, sum.Run.Message = checkpoint.RunDone, ""
+	sum.Run.State, sum.Run.Message = checkpoint.RunStopped, ""
+	if sum.finished() {
+		sum.Run.State = checkpoint.RunDone
+	}
 	if err != nil {
 		sum.Run.Message = err.Error()
-		if !errors.Is(err, ErrAccounting) {
-			sum.Run.State = checkpoint.RunStopped
-		}
 	}
 	return sum, errors.Join(err, cfg.Checkpoint.SetRunState(keep, sum.Run.State, sum.Run.Message))
 }
@@ -54,8 +55,12 @@ type run struct {
 	Config
 	reports *reports
 	uploads *semaphore.Weighted
+	settles *semaphore.Weighted // result indexes in memory
 	waiter  *waiter
 }
+
+// maxSettles is how many settlements hold a result index at once.
+const maxSettles = 2
 
 func (r *run) work(ctx context.Context) error {
 	if err := clearSpools(r.Dir); err != nil {
@@ -101,7 +106,7 @@ type jobRun struct {
 	Job
 	track     tracker
 	newlines  atomic.Int64  // values whose line breaks were made LF
-	settling  sync.Mutex    // one settlement at a time holds a result index in memory
+	refused   atomic.Bool   // the org would refuse what else could be sent: send nothing more
 	halt      chan struct{} // closed: take no new rows, but see the chunks in flight through
 	haltOnce  sync.Once
 	haltCause error
@@ -174,8 +179,9 @@ func (j *jobRun) work(ctx context.Context) error {
 	if n := j.newlines.Load(); n > 0 {
 		j.Events.warn(j.Name, fmt.Sprintf("line breaks inside %d values were sent as LF; the org refuses CR LF inside a value", n))
 	}
-	if j.stopped() {
-		return j.haltCause
+	done, err := j.complete(ctx)
+	if err != nil || !done {
+		return errors.Join(err, j.haltCause)
 	}
 	j.Events.step(StepWriteJobDone)
 	if err := j.Checkpoint.SetJobDone(ctx, j.Name); err != nil {
@@ -188,7 +194,22 @@ func (j *jobRun) work(ctx context.Context) error {
 		}
 		j.Events.JobDone(j.Name, l)
 	}
-	return nil
+	return j.haltCause // it came too late for this job, but stops the run before the next
+}
+
+// complete reports whether all rows of the job are read and settled.
+func (j *jobRun) complete(ctx context.Context) (bool, error) {
+	splits, err := j.Checkpoint.Splits(ctx, j.Name)
+	if err != nil {
+		return false, err
+	}
+	for _, sp := range splits {
+		if sp.State != checkpoint.SplitRead {
+			return false, nil
+		}
+	}
+	unsettled, err := j.Checkpoint.Unsettled(ctx, j.Name)
+	return len(unsettled) == 0, err
 }
 
 // readUnsettled hands on the chunks that an earlier process has cut and not settled.
@@ -219,9 +240,6 @@ func (j *jobRun) readSplits(ctx context.Context, splits []checkpoint.Split, chun
 	var before int64
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(j.Readers)
-	if j.Limit > 0 {
-		g.SetLimit(1)
-	}
 	for _, sp := range splits {
 		end := int64(math.MaxInt64)
 		if j.Limit > 0 {
@@ -311,11 +329,14 @@ func (j *jobRun) readSplit(ctx context.Context, sp checkpoint.Split, end int64, 
 }
 
 // recordCut makes a new chunk durable, with its rejects.
-func (j *jobRun) recordCut(ctx context.Context, c checkpoint.Chunk, next checkpoint.Split, rejects []byte) (checkpoint.Chunk, checkpoint.BulkJob, error) {
+func (j *jobRun) recordCut(ctx context.Context, c checkpoint.Chunk, next checkpoint.Split, rejects *spool) (checkpoint.Chunk, checkpoint.BulkJob, error) {
 	var bulk checkpoint.BulkJob
 	j.Events.step(StepWriteCut)
-	rejected := smallPage(filepath.Join(j.Reports, RejectedFile), j.reportHeader(), rejects)
-	err := j.reports.record([]page{rejected}, func(o checkpoint.Offsets) error {
+	rejected, err := pageOf(filepath.Join(j.Reports, RejectedFile), j.reportHeader(), rejects)
+	if err != nil {
+		return c, bulk, err
+	}
+	err = j.reports.record([]page{rejected}, func(o checkpoint.Offsets) error {
 		var err error
 		c, bulk, err = j.Checkpoint.Cut(ctx, c, next, o)
 		return err
@@ -332,7 +353,7 @@ func (j *jobRun) recordCut(ctx context.Context, c checkpoint.Chunk, next checkpo
 // reportHeader is the header of all reports but success.csv.
 func (j *jobRun) reportHeader() []string {
 	var names []string
-	for _, f := range j.Source.Schema().Fields() {
+	for _, f := range j.Source.Schema().Fields()[:j.sourceColumns()] {
 		names = append(names, f.Name)
 	}
 	return append(names, ReportColumns...)

@@ -1,7 +1,6 @@
 package pipeline
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -9,6 +8,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"sync"
 
@@ -19,10 +19,14 @@ import (
 // The report files of a job. A file is there only when it has a row.
 const (
 	FailedFile      = "failed.csv"      // refused by the org
-	UnprocessedFile = "unprocessed.csv" // sent, but the org never tried them; or named by no result file
+	UnprocessedFile = "unprocessed.csv" // sent, but the org never tried them
+	UnaccountedFile = "unaccounted.csv" // sent, and named by no result: in the org or not, look before sending them again
 	RejectedFile    = "rejected.csv"    // stopped before they were sent
 	SuccessFile     = "success.csv"     // in the org, with their ids
 )
+
+// ReportFiles lists the reports whose rows are not known to be in the org, those that matter most first.
+var ReportFiles = []string{UnaccountedFile, FailedFile, UnprocessedFile, RejectedFile}
 
 // ReportColumns stand behind the source columns in all report files but success.csv.
 var ReportColumns = []string{"migrate_file", "migrate_line", "migrate_attempt", "migrate_job", "migrate_code", "migrate_message", "migrate_transient"}
@@ -30,13 +34,13 @@ var ReportColumns = []string{"migrate_file", "migrate_line", "migrate_attempt", 
 // CodeUnprocessed and CodeUnaccounted stand in migrate_code where the org gave none.
 const (
 	CodeUnprocessed = "UNPROCESSED" // the org says that it did not try the row
-	CodeUnaccounted = "UNACCOUNTED" // no result file names the row
+	CodeUnaccounted = "UNACCOUNTED" // no result names the row
 )
 
 // reportRow is what stands behind a row's source columns.
 type reportRow struct {
 	File      string
-	Line      int64
+	Line      string
 	Attempt   int
 	Job       string
 	Code      string
@@ -49,7 +53,7 @@ func appendReportRow(dst []byte, values []string, r reportRow) []byte {
 	if r.Attempt > 0 {
 		attempt = strconv.Itoa(r.Attempt)
 	}
-	return bulk2.AppendRecord(dst, append(values[:len(values):len(values)], r.File, strconv.FormatInt(r.Line, 10), attempt, r.Job,
+	return bulk2.AppendRecord(dst, append(values[:len(values):len(values)], r.File, r.Line, attempt, r.Job,
 		r.Code, r.Message, strconv.FormatBool(r.Transient))...)
 }
 
@@ -59,13 +63,14 @@ type reports struct {
 	dir string
 	mu  sync.Mutex // held from the first append of a step until the step is recorded or given up
 	len checkpoint.Offsets
+	err error // of a step that could not be recorded: what is on disk is then only known after a restart
 }
 
 // openReports cuts every report file to its recorded length.
 func openReports(dir string, recorded checkpoint.Offsets, folders []string) (*reports, error) {
 	r := &reports{dir: dir, len: maps.Clone(recorded)}
 	for _, folder := range folders {
-		for _, file := range []string{FailedFile, UnprocessedFile, RejectedFile, SuccessFile} {
+		for _, file := range append([]string{SuccessFile}, ReportFiles...) {
 			name := filepath.Join(folder, file)
 			path := filepath.Join(dir, name)
 			info, err := os.Stat(path)
@@ -100,21 +105,21 @@ type page struct {
 	rows   io.Reader // size bytes
 }
 
-// smallPage is a page whose rows are in memory.
-func smallPage(name string, header []string, rows []byte) page {
-	return page{name: name, header: header, size: int64(len(rows)), rows: bytes.NewReader(rows)}
-}
-
-// record appends pages, makes them durable, and calls commit with the new lengths. When commit fails the files count as
-// they were.
-func (r *reports) record(pages []page, commit func(checkpoint.Offsets) error) error {
+// record appends pages, makes them durable, and calls commit with the new lengths. After an error the files belong to the
+// run up to an unknown length, so no further step is recorded; the next start cuts them to what the checkpoint says.
+func (r *reports) record(pages []page, commit func(checkpoint.Offsets) error) (err error) {
+	pages = slices.DeleteFunc(pages, func(p page) bool { return p.size == 0 })
+	if len(pages) == 0 {
+		return commit(nil)
+	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if r.err != nil {
+		return r.err
+	}
+	defer func() { r.err = err }()
 	grown := checkpoint.Offsets{}
 	for _, p := range pages {
-		if p.size == 0 {
-			continue
-		}
 		n, err := r.append(p)
 		if err != nil {
 			return fmt.Errorf("write report %s: %w", p.name, err)
@@ -171,6 +176,17 @@ func (r *reports) append(p page) (int64, error) {
 		}
 	}
 	return length, nil
+}
+
+// pageOf is a page whose rows were written to a spool; nil is a page without rows. The spool stays with the caller.
+func pageOf(name string, header []string, rows *spool) (page, error) {
+	if rows == nil {
+		return page{}, nil
+	}
+	if _, err := rows.finish(); err != nil {
+		return page{}, err
+	}
+	return page{name: name, header: header, size: rows.size, rows: io.NewSectionReader(rows.f, 0, rows.size)}, nil
 }
 
 // syncDir makes a new name in a folder durable.

@@ -3,7 +3,6 @@ package pipeline
 import (
 	"context"
 	"fmt"
-	"io"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -19,20 +18,19 @@ import (
 // chunk's rows are read from their source once more and claim their results by value; the reports are made durable first,
 // then the outcome is recorded together with their lengths, all at once.
 func (j *jobRun) settle(ctx context.Context, c *chunk, job bulk2.Job) error {
-	s := &settlement{j: j, c: c, job: job, ways: rowForms(j.Columns)}
-	defer s.close()
-	if err := s.fetch(ctx, !j.NoSuccess || job.State != bulk2.StateJobComplete); err != nil {
+	if err := j.settles.Acquire(ctx, 1); err != nil {
 		return err
 	}
-	j.settling.Lock()
-	defer j.settling.Unlock()
-	err := s.match(ctx)
+	defer j.settles.Release(1)
+	s := &settlement{j: j, c: c, job: job, ways: rowForms(j.Columns)}
+	defer s.close()
+	err := s.resolve(ctx, !j.NoSuccess)
 	if err == nil && s.impliedSuccess && s.sets[bulk2.Failed].left() > 0 {
-		// A failure that no row claims: which rows succeeded is then only known from the other set.
-		s.reset()
-		if err = s.fetch(ctx, true); err == nil {
-			err = s.match(ctx)
-		}
+		err = s.resolve(ctx, true) // a failure that no row claims: which rows succeeded is only known from the other set
+	}
+	if bulk2.IsGone(err) { // deleted between the last look and the results
+		s.job.State = stateGone
+		err = s.resolve(ctx, true)
 	}
 	if err != nil {
 		return fmt.Errorf("settle job %s: %w", job.ID, err)
@@ -45,8 +43,13 @@ func (j *jobRun) settle(ctx context.Context, c *chunk, job bulk2.Job) error {
 	j.track.settled(s.outcome)
 	j.track.land(c.bulk)
 	c.bulk = next
+	c.fruitless++
+	if s.ran {
+		c.fruitless = 0
+	}
 	j.checkErrors()
 	if s.fatal != nil {
+		j.refused.Store(true)
 		j.stop(s.fatal)
 	}
 	return nil
@@ -61,7 +64,9 @@ type settlement struct {
 	sets map[bulk2.Kind]*resultSet
 
 	impliedSuccess bool  // rows without a failure succeeded: the counts say so, and the set was not fetched
+	ran            bool  // the org processed some of the rows
 	nothingRan     bool  // the org processed no row of the job: all are unprocessed
+	overQuota      bool  // rows without a result are unprocessed: a daily allocation was used up before them
 	differs        int64 // rows by which the org's counts differ from its result sets
 	resend         bool  // unprocessed rows go into another job
 	fatal          error // no further chunk may be sent
@@ -73,54 +78,83 @@ type settlement struct {
 	values    []string
 }
 
+// resolve fetches the results and matches them, from the start. full asks for the successful ones too.
+func (s *settlement) resolve(ctx context.Context, full bool) error {
+	s.close()
+	s.outcome, s.remainder, s.missing, s.out = checkpoint.Outcome{}, nil, nil, nil
+	if err := s.fetch(ctx, full); err != nil {
+		return err
+	}
+	s.decide()
+	return s.match(ctx)
+}
+
 // fetch downloads the result sets that are needed, again when they do not agree with the org's own counts.
 func (s *settlement) fetch(ctx context.Context, full bool) error {
 	for try := range fetchTries {
 		if try > 0 {
 			s.closeSets()
-			if err := sleep(ctx, time.Duration(try)*time.Second); err != nil {
+			if err := sleep(ctx, time.Duration(try)*s.j.waiter.every); err != nil {
 				return err
 			}
-		}
-		kinds := []bulk2.Kind{bulk2.Failed, bulk2.Successful, bulk2.Unprocessed}
-		if complete := s.job.State == bulk2.StateJobComplete && s.job.Processed == s.c.bulk.Rows; complete {
-			kinds = nil
-			if s.job.Failed > 0 {
-				kinds = append(kinds, bulk2.Failed)
-			}
-			if full {
-				kinds = append(kinds, bulk2.Successful)
-			}
-		}
-		s.sets = map[bulk2.Kind]*resultSet{}
-		for _, k := range kinds {
-			set, err := s.j.fetch(ctx, s.job.ID, k, s.ways[0])
+			job, err := s.j.Org.Job(ctx, s.job.ID) // its counts may have come later than its state
 			if err != nil {
 				return err
 			}
-			s.sets[k] = set
+			s.job = job
+		}
+		s.sets = map[bulk2.Kind]*resultSet{}
+		for kind, rows := range s.needed(full) {
+			set, err := s.j.fetch(ctx, s.job.ID, kind, s.ways[0], rows)
+			if err != nil {
+				return err
+			}
+			s.sets[kind] = set
 		}
 		s.count(full)
 		if s.differs == 0 {
 			break
 		}
 	}
-	s.decide()
 	return nil
+}
+
+// needed are the sets to fetch, with the number of rows that they should have.
+func (s *settlement) needed(full bool) map[bulk2.Kind]int64 {
+	switch {
+	case s.job.State == stateGone:
+		return nil
+	case s.job.State != bulk2.StateJobComplete || s.job.Processed != s.c.bulk.Rows:
+		return map[bulk2.Kind]int64{bulk2.Failed: s.job.Failed, bulk2.Successful: s.job.Processed - s.job.Failed, bulk2.Unprocessed: s.c.bulk.Rows - s.job.Processed}
+	}
+	kinds := map[bulk2.Kind]int64{}
+	if s.job.Failed > 0 {
+		kinds[bulk2.Failed] = s.job.Failed
+	}
+	if full {
+		kinds[bulk2.Successful] = s.job.Processed - s.job.Failed
+	}
+	return kinds
 }
 
 // count compares the sets with the org's counts.
 func (s *settlement) count(full bool) {
 	failed, succeeded, unprocessed := s.sets[bulk2.Failed].len(), s.sets[bulk2.Successful].len(), s.sets[bulk2.Unprocessed].len()
-	s.impliedSuccess = !full && s.sets[bulk2.Successful] == nil
-	s.nothingRan = false
+	s.impliedSuccess = !full && s.job.State == bulk2.StateJobComplete && s.sets[bulk2.Successful] == nil
+	s.nothingRan, s.overQuota = false, false
 	switch {
+	case s.job.State == stateGone:
+		s.differs = 0
 	case s.impliedSuccess:
 		s.differs = abs(failed - s.job.Failed)
 	case s.job.State == bulk2.StateJobComplete:
 		s.differs = abs(failed-s.job.Failed) + abs(succeeded-(s.job.Processed-s.job.Failed)) + abs(s.c.bulk.Rows-failed-succeeded-unprocessed)
 	case s.job.Processed == 0 && failed+succeeded+unprocessed == 0:
 		s.nothingRan = true
+		s.differs = 0
+	case s.job.State == bulk2.StateFailed && isQuota(s.job.Message):
+		// Rows beyond the daily allocation are in no result set (Bulk API 2.0 guide, Get Job Unprocessed Record Results).
+		s.overQuota = true
 		s.differs = 0
 	default: // the counts of a failed or aborted job are not promised to fit, its sets are
 		s.differs = abs(s.c.bulk.Rows - failed - succeeded - unprocessed)
@@ -129,7 +163,7 @@ func (s *settlement) count(full bool) {
 
 // decide says what becomes of unprocessed rows.
 func (s *settlement) decide() {
-	ran := s.sets[bulk2.Failed].len()+s.sets[bulk2.Successful].len() > 0
+	s.ran = s.impliedSuccess || s.sets[bulk2.Failed].len()+s.sets[bulk2.Successful].len() > 0
 	s.resend, s.fatal = true, nil
 	switch {
 	case s.job.State == bulk2.StateFailed && isQuota(s.job.Message):
@@ -137,7 +171,7 @@ func (s *settlement) decide() {
 	case s.job.State == bulk2.StateFailed && isRefusal(s.job.Message):
 		s.resend = false
 		s.fatal = &JobFailedError{Job: s.job, Records: s.c.bulk.Rows}
-	case !ran && s.c.bulk.Attempt >= maxFruitless:
+	case !s.ran && s.c.fruitless+1 >= maxFruitless:
 		s.resend = false
 	}
 }
@@ -163,6 +197,10 @@ func isRefusal(message string) bool {
 
 // match lets the rows claim their results, in the surest way first.
 func (s *settlement) match(ctx context.Context) error {
+	if s.impliedSuccess && len(s.sets) == 0 {
+		s.outcome.Succeeded = s.c.bulk.Rows // nothing failed and nobody asks for ids: no row needs to be looked at
+		return nil
+	}
 	err := s.j.eachSent(ctx, s.c, s.c.bulk.Selection, func(r sentRow) error {
 		if s.nothingRan {
 			return s.unprocessed(r)
@@ -183,7 +221,7 @@ func (s *settlement) match(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	for i, way := range s.ways[1:] {
+	for _, way := range s.ways[1:] {
 		if len(s.missing) == 0 || s.unclaimed() == 0 {
 			break
 		}
@@ -192,11 +230,7 @@ func (s *settlement) match(ctx context.Context) error {
 			return err
 		}
 		if found := n - len(s.missing); found > 0 {
-			by := "their key columns"
-			if i == len(s.ways)-2 {
-				by = "their text columns"
-			}
-			s.j.Events.warn(s.j.Name, fmt.Sprintf("job %s: the org wrote %d rows back so differently that they were found by %s alone", s.job.ID, found, by))
+			s.j.Events.warn(s.j.Name, fmt.Sprintf("job %s: the org wrote %d rows back so differently that they were found by their %s columns alone", s.job.ID, found, way.name))
 		}
 	}
 	if n := s.unclaimed(); n > 0 {
@@ -206,9 +240,16 @@ func (s *settlement) match(ctx context.Context) error {
 	if len(s.missing) == 0 {
 		return nil
 	}
+	if s.job.State == stateGone {
+		s.j.Events.warn(s.j.Name, fmt.Sprintf("job %s, recorded as %s, is gone from the org, which keeps jobs for 7 days: its %d rows from %s line %d on may be saved or not; %s has them",
+			s.job.ID, s.c.bulk.State, s.c.bulk.Rows, s.c.split.Path, s.c.start.Line, UnaccountedFile))
+	}
 	return s.j.eachSent(ctx, s.c, s.missing, func(r sentRow) error {
+		if s.overQuota {
+			return s.unprocessed(r)
+		}
 		s.outcome.Unaccounted++
-		return s.report(UnprocessedFile, r, reportRow{Code: CodeUnaccounted,
+		return s.report(UnaccountedFile, r, reportRow{Code: CodeUnaccounted,
 			Message: fmt.Sprintf("no result of job %s (%s) names this row; look it up in the org before you send it again", s.job.ID, s.job.State)})
 	})
 }
@@ -326,8 +367,9 @@ func (s *settlement) unprocessed(r sentRow) error {
 
 // report adds a row to a report, with all its source columns.
 func (s *settlement) report(file string, r sentRow, why reportRow) error {
-	why.File, why.Line, why.Attempt, why.Job = s.c.split.Path, r.pos.Line, s.c.bulk.Attempt, s.job.ID
-	return s.write(file, appendReportRow(nil, r.values(), why))
+	where := s.j.origin(s.c.split, r.pos, r.in, r.inAt)
+	why.File, why.Line, why.Attempt, why.Job = where.File, where.Line, s.c.bulk.Attempt, s.job.ID
+	return s.write(file, appendReportRow(nil, s.j.sourceValues(r.in, r.inAt), why))
 }
 
 func (s *settlement) success(r sentRow, id string, created bool) error {
@@ -336,7 +378,8 @@ func (s *settlement) success(r sentRow, id string, created bool) error {
 		i := r.in.Schema().FieldIndices(s.j.Key)[0]
 		s.values = append(s.values, r.in.Column(i).ValueStr(r.inAt))
 	}
-	s.values = append(s.values, s.c.split.Path, strconv.FormatInt(r.pos.Line, 10), s.job.ID, id, strconv.FormatBool(created))
+	where := s.j.origin(s.c.split, r.pos, r.in, r.inAt)
+	s.values = append(s.values, where.File, where.Line, s.job.ID, id, strconv.FormatBool(created))
 	return s.write(SuccessFile, bulk2.AppendRecord(nil, s.values...))
 }
 
@@ -371,17 +414,18 @@ func (s *settlement) record(ctx context.Context) (checkpoint.BulkJob, error) {
 	if total != s.c.bulk.Rows {
 		return checkpoint.BulkJob{}, fmt.Errorf("settle job %s: %d rows have an outcome, %d were sent: %w", s.job.ID, total, s.c.bulk.Rows, ErrAccounting)
 	}
+	s.closeSets() // their disk space is needed no longer
 	var pages []page
 	for file, rows := range s.out {
-		if _, err := rows.finish(); err != nil {
-			return checkpoint.BulkJob{}, err
-		}
 		header := s.j.reportHeader()
 		if file == SuccessFile {
 			header = s.j.successHeader()
 		}
-		pages = append(pages, page{name: filepath.Join(s.j.Reports, file), header: header, size: rows.size,
-			rows: io.NewSectionReader(rows.f, 0, rows.size)})
+		p, err := pageOf(filepath.Join(s.j.Reports, file), header, rows)
+		if err != nil {
+			return checkpoint.BulkJob{}, err
+		}
+		pages = append(pages, p)
 	}
 	bulk := s.c.bulk
 	bulk.Message = s.job.Message
@@ -395,12 +439,6 @@ func (s *settlement) record(ctx context.Context) (checkpoint.BulkJob, error) {
 		return err
 	})
 	return next, err
-}
-
-// reset forgets what was matched so far.
-func (s *settlement) reset() {
-	s.close()
-	s.outcome, s.remainder, s.missing, s.out = checkpoint.Outcome{}, nil, nil, nil
 }
 
 func (s *settlement) closeSets() {

@@ -50,15 +50,27 @@ func Summarize(ctx context.Context, s *checkpoint.Store) (Summary, error) {
 	return sum, nil
 }
 
+// finished reports whether every job has come to its end and no row is open.
+func (s Summary) finished() bool {
+	for _, j := range s.Jobs {
+		if j.State != checkpoint.JobDone || j.Ledger.Pending != 0 {
+			return false
+		}
+	}
+	return true
+}
+
 // check says whether a run that has come to its end is in order.
 func (s Summary) check() error {
 	for _, j := range s.Jobs {
 		l := j.Ledger
 		switch {
+		case j.State != checkpoint.JobDone:
+			return fmt.Errorf("job %s: %w: it has not come to its end", j.Name, ErrAccounting)
 		case !l.Balanced() || l.Pending != 0:
 			return fmt.Errorf("job %s: %w: %d rows read, %+v", j.Name, ErrAccounting, l.Read, l)
 		case l.Unaccounted > 0:
-			return fmt.Errorf("job %s: %w: %d rows are in no result file; %s names them", j.Name, ErrAccounting, l.Unaccounted, UnprocessedFile)
+			return fmt.Errorf("job %s: %w: %d rows are named by no result and may be in the org or not; %s has them", j.Name, ErrAccounting, l.Unaccounted, UnaccountedFile)
 		case l.Differs > 0:
 			return fmt.Errorf("job %s: %w: the org's counts and its result files differ by %d rows", j.Name, ErrAccounting, l.Differs)
 		}

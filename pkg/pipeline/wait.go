@@ -19,14 +19,15 @@ const (
 )
 
 // waiter is the one scheduler for all jobs in flight. It looks at a job when it is likely to be done, by the time that
-// others took per row and by how far it says it is, and at the latest after a tenth of the time that it has taken so far.
+// the last one took and by how far it says it is, and at the latest after a tenth of the time that it has taken so far.
 type waiter struct {
-	org    Org
-	every  time.Duration // least time between two looks at one job
-	wake   chan struct{}
-	mu     sync.Mutex
-	queue  watchQueue
-	perRow time.Duration // moving average of finished jobs; 0 = none yet
+	org   Org
+	every time.Duration // least time between two looks at one job
+	wake  chan struct{}
+	mu    sync.Mutex
+	queue watchQueue
+	rows  int64         // of the job that finished last
+	took  time.Duration // what it took; 0 = none has finished
 }
 
 // watch is one job in flight.
@@ -58,7 +59,7 @@ func (w *waiter) wait(ctx context.Context, id string, rows int64, seen func(bulk
 	now := time.Now()
 	e := &watch{id: id, rows: rows, since: now, seen: seen, done: make(chan verdict, 1), ctx: ctx}
 	w.mu.Lock()
-	e.next = now.Add(max(w.every/3, min(maxPoll, w.perRow*time.Duration(rows)*9/10)))
+	e.next = now.Add(max(w.every/3, min(maxPoll, w.expect(rows)*9/10)))
 	heap.Push(&w.queue, e)
 	w.mu.Unlock()
 	w.nudge()
@@ -128,11 +129,7 @@ func (w *waiter) look(e *watch) {
 	took := now.Sub(e.since)
 	if job.State.Terminal() {
 		w.mu.Lock()
-		if each := took / time.Duration(max(e.rows, 1)); w.perRow == 0 {
-			w.perRow = each
-		} else {
-			w.perRow += (each - w.perRow) / 4
-		}
+		w.rows, w.took = e.rows, took
 		w.mu.Unlock()
 		e.done <- verdict{job: job}
 		return
@@ -147,6 +144,15 @@ func (w *waiter) look(e *watch) {
 	heap.Push(&w.queue, e)
 	w.mu.Unlock()
 	w.nudge()
+}
+
+// expect is how long a job will take at least, by what the last one took: a smaller one its share, a larger one as long. A
+// small job says nothing about the time that each row takes, so nothing is extrapolated upwards.
+func (w *waiter) expect(rows int64) time.Duration {
+	if w.took == 0 || w.rows == 0 {
+		return 0
+	}
+	return time.Duration(float64(w.took) * min(1, float64(rows)/float64(w.rows)))
 }
 
 func (w *waiter) nudge() {

@@ -22,6 +22,9 @@ type Decisions struct {
 	Mapped []string // such as "company → Name", in the order in which the columns are sent
 	Unsent []string // source columns that are not sent, in source order
 	Notes  []string
+	// Pinned is the job with every field named and nothing left to match: it compiles to the same columns, whatever the org
+	// gets in fields meanwhile.
+	Pinned Job
 }
 
 // Compile checks a job against its source and the org, and makes what the pipeline works on. describe is called with the API
@@ -50,8 +53,12 @@ func (j Job) Compile(src sources.Source, describe func(object string) (*salesfor
 	if c.key != nil {
 		out.ExternalID = c.key.Name
 	}
-	d := Decisions{Unsent: m.Unsent(c.schema), Notes: c.notes}
+	d := Decisions{Unsent: m.Unsent(c.schema), Notes: c.notes, Pinned: j}
+	d.Pinned.Fields, d.Pinned.AutoMap, d.Pinned.IgnoreUnmapped = nil, false, false
 	for _, t := range c.targets {
+		pinned := t.Field
+		pinned.To = t.header
+		d.Pinned.Fields = append(d.Pinned.Fields, pinned)
 		out.Columns = append(out.Columns, pipeline.Column{Header: t.header, Type: t.value().Type, Key: c.namesRow(t)})
 		from := t.From
 		if t.Const != nil {

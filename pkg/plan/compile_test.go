@@ -369,6 +369,14 @@ func TestCompile(t *testing.T) {
 			if got.Source == nil {
 				t.Error("the job has no source")
 			}
+			again, pinned, err := decisions.Pinned.Compile(columns, odd)
+			if err != nil {
+				t.Fatalf("the pinned job does not compile: %v", err)
+			}
+			if diff := cmp.Diff([]any{got.Columns, decisions.Mapped}, []any{again.Columns, pinned.Mapped}); diff != "" || decisions.Pinned.AutoMap {
+				t.Errorf("the pinned job compiles to something else, want -, got +:\n%s", diff)
+			}
+			decisions.Pinned = plan.Job{}
 			got.Source, got.Mapping = nil, nil
 			if diff := cmp.Diff(tt.want, got); diff != "" {
 				t.Errorf("job, want -, got +:\n%s", diff)

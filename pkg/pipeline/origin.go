@@ -1,0 +1,41 @@
+package pipeline
+
+import (
+	"slices"
+	"strconv"
+
+	"github.com/apache/arrow-go/v18/arrow"
+
+	"migrate/pkg/sources"
+)
+
+// A source may itself be a report: a row that is sent again comes from there, but the user knows it by the file and line
+// that it first came from. Its report columns are therefore carried on, not added once more.
+
+// sourceColumns is the number of columns of the source that are the user's own.
+func (j *jobRun) sourceColumns() int {
+	fields := j.Source.Schema().Fields()
+	own := len(fields) - len(ReportColumns)
+	if own < 0 || !slices.EqualFunc(fields[own:], ReportColumns, func(f arrow.Field, name string) bool { return f.Name == name }) {
+		return len(fields)
+	}
+	return own
+}
+
+// sourceValues are the user's own columns of a row.
+func (j *jobRun) sourceValues(b arrow.RecordBatch, row int) []string {
+	values := make([]string, j.sourceColumns())
+	for i := range values {
+		values[i] = b.Column(i).ValueStr(row)
+	}
+	return values
+}
+
+// origin begins a report row with the file and line by which the user knows the row.
+func (j *jobRun) origin(s sources.Split, pos sources.Position, b arrow.RecordBatch, row int) reportRow {
+	own := j.sourceColumns()
+	if own < int(b.NumCols()) {
+		return reportRow{File: b.Column(own).ValueStr(row), Line: b.Column(own + 1).ValueStr(row)}
+	}
+	return reportRow{File: s.Path, Line: strconv.FormatInt(pos.Line, 10)}
+}
