@@ -24,19 +24,20 @@ import (
 )
 
 func TestMain(m *testing.M) {
+	testscript.Main(tests{m}, map[string]func(){"migrate": main})
+}
+
+// tests runs eight tests at once unless told otherwise, since scripts wait for the org most of the time, and fails when a
+// goroutine outlives them.
+type tests struct{ testscript.TestingM }
+
+func (m tests) Run() int {
 	flag.Parse()
 	given := false
 	flag.Visit(func(f *flag.Flag) { given = given || f.Name == "test.parallel" })
 	if !given {
-		flag.Set("test.parallel", "8") // scripts wait for the org most of the time, whatever the number of processors
+		flag.Set("test.parallel", "8")
 	}
-	testscript.Main(withoutLeaks{m}, map[string]func(){"migrate": main})
-}
-
-// withoutLeaks fails the package when a goroutine outlives its tests.
-type withoutLeaks struct{ testscript.TestingM }
-
-func (m withoutLeaks) Run() int {
 	code := m.TestingM.Run()
 	if code == 0 {
 		if err := goleak.Find(); err != nil {
