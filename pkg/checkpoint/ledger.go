@@ -42,29 +42,23 @@ func (l Ledger) Add(m Ledger) Ledger {
 	return l
 }
 
-// Ledger adds up what is recorded for a job. Read comes from the splits, the other figures from the chunks, so that a
-// row that slipped between them shows.
+// Ledger adds up what is recorded for a job, as it is at one moment. Read comes from the splits, the other figures from the
+// chunks, so that a row that slipped between them shows.
 func (s *Store) Ledger(ctx context.Context, job string) (Ledger, error) {
 	var l Ledger
-	err := s.db.QueryRowContext(ctx, `select coalesce(sum(rows),0), coalesce(sum(blank),0) from split where job=?`, job).
-		Scan(&l.Read, &l.Blank)
-	if err != nil {
-		return Ledger{}, fmt.Errorf("read ledger of job %s: %w", job, err)
-	}
 	var rows int64
-	err = s.db.QueryRowContext(ctx, `select coalesce(sum(filtered),0), coalesce(sum(rejected),0), coalesce(sum(succeeded),0),
-		coalesce(sum(failed),0), coalesce(sum(unprocessed),0), coalesce(sum(unaccounted),0), coalesce(sum(rows),0), count(*)
-		from chunk where job=?`, job).
-		Scan(&l.Filtered, &l.Rejected, &l.Succeeded, &l.Failed, &l.Unprocessed, &l.Unaccounted, &rows, &l.Chunks)
+	err := s.db.QueryRowContext(ctx, `
+		select s.*, c.*, b.* from
+			(select coalesce(sum(rows),0), coalesce(sum(blank),0) from split where job=?1) s,
+			(select coalesce(sum(filtered),0), coalesce(sum(rejected),0), coalesce(sum(succeeded),0), coalesce(sum(failed),0),
+				coalesce(sum(unprocessed),0), coalesce(sum(unaccounted),0), coalesce(sum(rows),0), count(*) from chunk where job=?1) c,
+			(select count(nullif(b.salesforce_id, '')), coalesce(sum(b.differs),0)
+				from bulk_job b join chunk c on c.id=b.chunk where c.job=?1) b`, job).
+		Scan(&l.Read, &l.Blank, &l.Filtered, &l.Rejected, &l.Succeeded, &l.Failed, &l.Unprocessed, &l.Unaccounted, &rows, &l.Chunks, &l.Jobs, &l.Differs)
 	if err != nil {
 		return Ledger{}, fmt.Errorf("read ledger of job %s: %w", job, err)
 	}
 	l.Pending = rows - l.Succeeded - l.Failed - l.Unprocessed - l.Unaccounted
-	err = s.db.QueryRowContext(ctx, `select count(nullif(b.salesforce_id, '')), coalesce(sum(b.differs),0) from bulk_job b join chunk c on c.id=b.chunk where c.job=?`, job).
-		Scan(&l.Jobs, &l.Differs)
-	if err != nil {
-		return Ledger{}, fmt.Errorf("read ledger of job %s: %w", job, err)
-	}
 	return l, nil
 }
 

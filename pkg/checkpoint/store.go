@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"runtime"
 	"time"
 
 	_ "modernc.org/sqlite" // the driver named "sqlite"
@@ -98,7 +99,26 @@ func Create(ctx context.Context, dir string, run Run, jobs []Job, splits []Split
 		s.Close()
 		return nil, fmt.Errorf("create checkpoint %s: %w", path, err)
 	}
+	for _, folder := range []string{dir, filepath.Dir(dir)} { // the names are to last as long as the content
+		if err := SyncDir(folder); err != nil {
+			s.Close()
+			return nil, fmt.Errorf("create checkpoint %s: %w", path, err)
+		}
+	}
 	return s, nil
+}
+
+// SyncDir makes the names in a folder durable, where the operating system can.
+func SyncDir(dir string) error {
+	d, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	defer d.Close()
+	if err := d.Sync(); err != nil && runtime.GOOS != "windows" { // where folders cannot be synced
+		return err
+	}
+	return nil
 }
 
 func (s *Store) fill(ctx context.Context, run Run, jobs []Job, splits []Split) error {

@@ -171,7 +171,7 @@ func (r *reports) append(p page) (int64, error) {
 		return 0, err
 	}
 	if at == 0 {
-		if err := syncDir(filepath.Dir(path)); err != nil {
+		if err := checkpoint.SyncDir(filepath.Dir(path)); err != nil {
 			return 0, err
 		}
 	}
@@ -187,17 +187,4 @@ func pageOf(name string, header []string, rows *spool) (page, error) {
 		return page{}, err
 	}
 	return page{name: name, header: header, size: rows.size, rows: io.NewSectionReader(rows.f, 0, rows.size)}, nil
-}
-
-// syncDir makes a new name in a folder durable.
-func syncDir(dir string) error {
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	defer d.Close()
-	if err := d.Sync(); err != nil && !errors.Is(err, errors.ErrUnsupported) {
-		return err
-	}
-	return nil
 }
