@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"strconv"
+	"time"
 
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
@@ -26,10 +27,11 @@ type chunk struct {
 	body  *spool // nil: to be made again from the source
 
 	// What this process has met with the chunk, to bound how often it tries.
-	jobs         int  // ingest jobs made
-	asked        int  // questions in a row that left the state as it was
-	fruitless    int  // jobs in a row of which the org has processed nothing
-	closeRefused bool // the org would not close the present job
+	jobs         int       // ingest jobs made
+	asked        int       // questions in a row that left the state as it was
+	fruitless    int       // jobs in a row of which the org has processed nothing
+	closeRefused bool      // the org would not close the present job
+	looked       time.Time // when the present job's state was read apart from waiting for its end
 }
 
 // errHalted ends the cutting when the job takes no new rows.

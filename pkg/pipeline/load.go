@@ -56,6 +56,9 @@ func (j *jobRun) submit(ctx context.Context, c *chunk) error {
 	if c.jobs == maxJobs {
 		return fmt.Errorf("chunk %d did not get into the org with %d jobs: %w", c.ID, c.jobs, salesforce.ErrTemporary)
 	}
+	if err := sleep(ctx, min(time.Duration(c.jobs)*j.waiter.every, maxPoll)); err != nil { // the first goes at once
+		return err
+	}
 	c.jobs++
 	c.closeRefused = false
 	if err := j.uploads.Acquire(ctx, 1); err != nil {
@@ -93,7 +96,7 @@ func (j *jobRun) submit(ctx context.Context, c *chunk) error {
 
 // The bounds of what one process tries with one chunk; they are far above what faults that pass can cause.
 const (
-	maxJobs  = 50 // ingest jobs
+	maxJobs  = 20 // ingest jobs
 	maxAsked = 20 // questions in a row that leave the state as it was
 )
 
@@ -146,13 +149,14 @@ func (j *jobRun) ask(ctx context.Context, c *chunk) error {
 	case err != nil:
 		return err
 	}
+	c.looked = time.Now()
 	whole := c.bulk.State != checkpoint.BulkCreated // all of its data is there
 	switch {
 	case job.State == bulk2.StateOpen && whole && !c.closeRefused:
 		return j.close(ctx, c)
 	case job.State == bulk2.StateOpen:
 		j.Events.step(StepCallAbort)
-		if _, err := j.Org.Abort(ctx, job.ID); err != nil && !bulk2.IsUnclear(err) && !bulk2.IsGone(err) {
+		if _, err := j.Org.Abort(ctx, job.ID); err != nil && !bulk2.IsUnclear(err) && !bulk2.IsRefused(err) && !bulk2.IsGone(err) {
 			return err
 		}
 		return nil // ask again: only a job that is seen aborted is done with
@@ -176,7 +180,7 @@ func (j *jobRun) replace(ctx context.Context, c *chunk, why string) error {
 
 // finish waits for the end of a closed job and settles it.
 func (j *jobRun) finish(ctx context.Context, c *chunk) error {
-	job, err := j.waiter.wait(ctx, c.bulk.SalesforceID, c.bulk.Rows, func(job bulk2.Job) {
+	job, err := j.waiter.wait(ctx, c.bulk.SalesforceID, c.bulk.Rows, c.looked, func(job bulk2.Job) {
 		j.track.fly(c.bulk, flight{state: job.State, processed: job.Processed})
 		j.tell(c, job)
 	})

@@ -53,13 +53,13 @@ func newWaiter(org Org, every time.Duration) *waiter {
 	return &waiter{org: org, every: every, wake: make(chan struct{}, 1)}
 }
 
-// wait returns when the job has come to its end. seen is called after every look. The job goes on in the org when ctx ends
-// first.
-func (w *waiter) wait(ctx context.Context, id string, rows int64, seen func(bulk2.Job)) (bulk2.Job, error) {
+// wait returns when the job has come to its end. looked is when somebody else has looked at it, if ever; seen is called after
+// every look. The job goes on in the org when ctx ends first.
+func (w *waiter) wait(ctx context.Context, id string, rows int64, looked time.Time, seen func(bulk2.Job)) (bulk2.Job, error) {
 	now := time.Now()
 	e := &watch{id: id, rows: rows, since: now, seen: seen, done: make(chan verdict, 1), ctx: ctx}
 	w.mu.Lock()
-	e.next = now.Add(max(w.every/3, min(maxPoll, w.expect(rows)*9/10)))
+	e.next = now.Add(max(w.every/3, looked.Add(w.every).Sub(now), min(maxPoll, w.expect(rows)*9/10)))
 	heap.Push(&w.queue, e)
 	w.mu.Unlock()
 	w.nudge()
