@@ -34,7 +34,8 @@ const scriptToken = "00D5g0000000001!tOkEn-of-the-ScRiPt"
 //	org once OBJECT FIELD N            it holds N records, and the field has another value in each
 //	org wait OBJECT N                  wait until it holds N records or more
 //	org called ENDPOINT N              the endpoint, such as 'POST jobs/ingest', was called N times
-//	org fault ENDPOINT KIND [TIMES]    make calls fail; see localorg.Fault
+//	org fault ENDPOINT KIND [TIMES [BYTES]]
+//	                                   make calls fail; see localorg.Fault
 //	org records OBJECT FIELD… FILE     write the fields of all records as CSV, sorted by line
 //	org polite                         no client did what a well-behaved one does not
 func orgCommand(ts *testscript.TestScript, neg bool, args []string) {
@@ -90,6 +91,9 @@ func orgCommand(ts *testscript.TestScript, neg bool, args []string) {
 		f := localorg.Fault{Endpoint: a[0], Kind: a[1], Times: 1}
 		if len(a) > 2 {
 			f.Times = number10(ts, a[2])
+		}
+		if len(a) > 3 {
+			f.Bytes = int64(number10(ts, a[3]))
 		}
 		ts.Check(s.org.Fault(f))
 	case "records":
