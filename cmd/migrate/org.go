@@ -142,7 +142,12 @@ func (a *app) orgDataCommand() *cobra.Command {
 		Use:   "data",
 		Short: "Write made-up accounts as CSV to stdout",
 		Args:  cobra.NoArgs,
-		RunE:  func(*cobra.Command, []string) error { return datagen.Accounts(a.stdout, seed, rows) },
+		RunE: func(*cobra.Command, []string) error {
+			if rows < 0 {
+				return usagef("--rows %d: the number of rows", rows)
+			}
+			return datagen.Accounts(a.stdout, seed, rows)
+		},
 	}
 	cmd.Flags().IntVar(&rows, "rows", 1000, "number of rows")
 	cmd.Flags().Uint64Var(&seed, "seed", 1, "same seed, same rows")
