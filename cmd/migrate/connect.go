@@ -97,6 +97,9 @@ func (a *app) connect(ctx context.Context, o orgSpec, dir string) (*connection, 
 	}
 	switch o.Name {
 	case localName:
+		if o.InstanceURL != "" {
+			return nil, usagef("both --org local and --instance-url %s are given; which org is meant?", o.InstanceURL)
+		}
 		return a.connectLocal(ctx, o, dir, logger)
 	case "":
 	default:

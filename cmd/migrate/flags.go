@@ -64,7 +64,7 @@ func (r *runFlags) add(cmd *cobra.Command) {
 	f.Int64Var(&r.options.ChunkBytes, "chunk-bytes", 0, "most bytes in one ingest job (default 100,000,000)")
 	f.Int64Var(&r.options.ChunkRows, "chunk-rows", pipeline.DefaultChunkRows, "most source rows in one ingest job")
 	f.BoolVar(&r.options.NoSuccess, "no-success", false, "write no success.csv and fetch no ids")
-	f.StringVar(&r.maxErrors, "max-errors", "", "stop when more rows than this are bad: 500 or 2%")
+	f.StringVar(&r.maxErrors, "max-errors", "", "stop when more rows than this are bad: 500, or 2% (counted from 1,000 rows on)")
 	r.statsFlag.add(cmd)
 }
 

@@ -40,7 +40,6 @@ type output struct {
 	json     *jsonLines // nil: text
 	progress progress
 	parent   string
-	planned  []plan.Job
 }
 
 // progress shows where jobs stand while they run. Its methods are called from several goroutines.
@@ -174,7 +173,7 @@ func (o *output) summary(dir string, sum pipeline.Summary, client *salesforce.Cl
 	w := o.a.stdout
 	printLedger(w, sum)
 	if used, limit, ok := client.Usage(); ok {
-		fmt.Fprintf(w, "%s API calls by this run; the org counts %s of %s today\n", number(client.Calls()), number(used), number(limit))
+		fmt.Fprintf(w, "%s by this command; the org counts %s of %s today\n", count(client.Calls(), "API call"), number(used), number(limit))
 	}
 	printErrors(w, dir, sum)
 	printReports(w, dir, sum)

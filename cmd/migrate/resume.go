@@ -74,7 +74,7 @@ func (a *app) resume(ctx context.Context, dir string, org orgSpec, maxErrors str
 			return err
 		}
 		if err := changedSources(splits); err != nil {
-			return fmt.Errorf("run %s cannot go on: %w; bring the file back as it was, or begin a new run with what is left", run.ID, err)
+			return fmt.Errorf("run %s cannot go on: %w; bring the file back as it was, its time included (cp -p), or begin a new run with what is left", run.ID, err)
 		}
 	}
 	var recorded orgSpec

@@ -32,6 +32,9 @@ func Run(ctx context.Context, cfg Config) (Summary, error) {
 	r := &run{Config: cfg, uploads: semaphore.NewWeighted(int64(cfg.Uploads)),
 		settles: semaphore.NewWeighted(maxSettles), waiter: newWaiter(cfg.Org, cfg.PollEvery)}
 	err := r.work(ctx)
+	if err != nil && ctx.Err() != nil {
+		err = context.Cause(ctx) // what fell over because of it does not matter
+	}
 	keep := context.WithoutCancel(ctx) // the state is saved also when the user has interrupted
 	sum, sumErr := Summarize(keep, cfg.Checkpoint)
 	if err == nil {
