@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 )
@@ -34,8 +35,9 @@ func child() {
 
 // process is a child with an org.
 type process struct {
-	cmd *exec.Cmd
-	url string
+	cmd  *exec.Cmd
+	url  string
+	once sync.Once
 }
 
 func startChild(t *testing.T, dir string) *process {
@@ -60,12 +62,14 @@ func startChild(t *testing.T, dir string) *process {
 		cmd.Wait()
 		t.Fatalf("child did not start: %v", err)
 	}
-	return &process{cmd, "http://" + strings.TrimSpace(addr)}
+	return &process{cmd: cmd, url: "http://" + strings.TrimSpace(addr)}
 }
 
 func (p *process) kill() {
-	p.cmd.Process.Kill() // SIGKILL
-	p.cmd.Wait()
+	p.once.Do(func() {
+		p.cmd.Process.Kill() // SIGKILL
+		p.cmd.Wait()
+	})
 }
 
 // An org whose process is killed again and again, while jobs are created, uploaded, closed and processed, has in the

@@ -134,8 +134,8 @@ func TestDescribe(t *testing.T) {
 
 func TestLimits(t *testing.T) {
 	t.Parallel()
-	now := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
-	c := open(t, Config{DailyAPI: 8, Now: func() time.Time { return now }})
+	clk := newClock()
+	c := open(t, Config{DailyAPI: 8, Now: clk.now})
 	c.get("/services/data/") // not counted
 	c.insert("Account", "Name", "a")
 	a := c.get("limits")
@@ -153,11 +153,11 @@ func TestLimits(t *testing.T) {
 	if got := a.header.Get("Sforce-Limit-Info"); got != "api-usage=8/8" {
 		t.Errorf("header %s", got)
 	}
-	now = now.Add(23 * time.Hour)
+	clk.add(23 * time.Hour)
 	if a := c.get("limits"); a.status != 403 {
 		t.Errorf("after 23 hours: %d", a.status)
 	}
-	now = now.Add(time.Hour)
+	clk.add(time.Hour)
 	if a := c.get("limits"); a.status != 200 {
 		t.Errorf("after a day: %d %s", a.status, a.body)
 	}
@@ -191,6 +191,13 @@ func TestGzip(t *testing.T) {
 	res := send(c, "PUT", "jobs/ingest/"+j.ID+"/batches", pack(body), "Content-Type", "text/csv", "Content-Encoding", "gzip")
 	if res.StatusCode != 201 {
 		t.Fatalf("upload %d", res.StatusCode)
+	}
+	bad := c.create(spec{"object": "Account", "operation": "insert"})
+	for _, cut := range []int{0, 5, 30} {
+		res := send(c, "PUT", "jobs/ingest/"+bad.ID+"/batches", pack(body)[:cut], "Content-Type", "text/csv", "Content-Encoding", "gzip")
+		if res.StatusCode != 400 {
+			t.Errorf("upload of %d bytes of gzip: %d", cut, res.StatusCode)
+		}
 	}
 	c.patch(j.ID, "UploadComplete")
 	c.wait(j.ID)

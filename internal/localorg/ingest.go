@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"mime"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -269,18 +270,22 @@ func (o *Org) uploadJob(c *call) error {
 	if mt, _, err := mime.ParseMediaType(c.r.Header.Get("Content-Type")); err != nil || mt != "text/csv" {
 		return errMedia
 	}
-	body := io.Reader(c.r.Body)
+	raw := &watchedBody{body: c.r.Body}
+	unpacked := raw
 	switch c.r.Header.Get("Content-Encoding") {
 	case "", "identity":
 	case "gzip":
 		if o.cfg.RefuseGzipUpload {
 			return errMedia
 		}
-		z, err := gzip.NewReader(body)
-		if err != nil {
+		z, err := gzip.NewReader(raw)
+		switch {
+		case raw.err != nil:
+			panic(http.ErrAbortHandler)
+		case err != nil:
 			return refuse(400, "CLIENT_INPUT_ERROR", "the body is not gzip: %v", err)
 		}
-		body = z
+		unpacked = &watchedBody{body: z}
 	default:
 		return errMedia
 	}
@@ -292,14 +297,33 @@ func (o *Org) uploadJob(c *call) error {
 	if err != nil {
 		return err
 	}
-	size, path, err := o.store(dir, j, body, c.r.ContentLength)
+	size, path, err := o.store(dir, j, unpacked, c.r.ContentLength)
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	j.uploading = false
-	if err != nil {
+	switch {
+	case raw.err != nil: // the client is gone, or what it sends is not what it said
+		panic(http.ErrAbortHandler)
+	case unpacked.err != nil:
+		return refuse(400, "CLIENT_INPUT_ERROR", "the body is not gzip: %v", unpacked.err)
+	case err != nil:
 		return err
 	}
 	return o.endUpload(c, j, path, size)
+}
+
+// watchedBody remembers that a body could not be read, to tell that from a file that could not be written.
+type watchedBody struct {
+	body io.Reader
+	err  error
+}
+
+func (w *watchedBody) Read(p []byte) (int, error) {
+	n, err := w.body.Read(p)
+	if err != nil && err != io.EOF {
+		w.err = err
+	}
+	return n, err
 }
 
 // beginUpload claims the one upload of a job.

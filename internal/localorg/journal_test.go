@@ -100,12 +100,12 @@ func (c *client) table(id, set string) [][]string {
 func TestReopen(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	now := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
-	cfg := Config{Dir: dir, Seed: 7, Now: func() time.Time { return now }}
+	clk := newClock()
+	cfg := Config{Dir: dir, Seed: 7, Now: clk.now}
 	c := open(t, cfg)
 	ids := c.insert("Account", "Phone,Legacy_Id__c,Name", "1,A-1,Acme", "2,A-2,Beta", "3,A-3,Gamma", "4,A-4,Delta")
 	upsert := spec{"object": "Account", "operation": "upsert", "externalIdFieldName": "Legacy_Id__c"}
-	now = now.Add(time.Hour)
+	clk.add(time.Hour)
 	jobs := []string{
 		c.load(spec{"object": "Account", "operation": "update"}, "Id,Phone\n"+ids[0]+",#N/A\nx,1\n").ID,
 		c.load(upsert, "Name,Legacy_Id__c\nBeta 2,a-2\nNew,A-9\n,A-10\n").ID,
@@ -133,7 +133,7 @@ func TestReopen(t *testing.T) {
 		}
 		a := c.org.Audit()
 		all["objects"], all["jobs"] = fmt.Sprint(a.Objects), fmt.Sprint(a.Jobs)
-		all["batches"] = fmt.Sprint(c.org.batches.sum(now), c.org.records.sum(now))
+		all["batches"] = fmt.Sprint(c.org.batches.sum(clk.now()), c.org.records.sum(clk.now()))
 		return all
 	}
 	want := everything(c)

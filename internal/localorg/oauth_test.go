@@ -46,14 +46,14 @@ func TestTokens(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	now := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
-	c := open(t, Config{ClientID: "app", ClientSecret: "s3cret", JWTKey: &key.PublicKey, Now: func() time.Time { return now }})
+	clk := newClock()
+	c := open(t, Config{ClientID: "app", ClientSecret: "s3cret", JWTKey: &key.PublicKey, Now: clk.now})
 	c.token = ""
 	const rs256 = `{"alg":"RS256"}`
 	claims := func(iss, sub, aud string, exp int64) string {
 		return fmt.Sprintf(`{"iss":%q,"sub":%q,"aud":%q,"exp":%d}`, iss, sub, aud, exp)
 	}
-	soon := now.Add(3 * time.Minute).Unix()
+	soon := clk.now().Add(3 * time.Minute).Unix()
 	jwt := func(assertion string) url.Values {
 		return url.Values{"grant_type": {grantJWT}, "assertion": {assertion}}
 	}
@@ -73,8 +73,8 @@ func TestTokens(t *testing.T) {
 		{"jwt with a list of audiences", jwt(sign(t, key, rs256, fmt.Sprintf(`{"iss":"app","sub":%q,"aud":["x","https://test.salesforce.com"],"exp":%d}`, people[1].username, soon))), "", ""},
 		{"jwt with prn", jwt(sign(t, key, rs256, fmt.Sprintf(`{"iss":"app","prn":%q,"aud":"https://login.salesforce.com","exp":%d}`, people[1].username, soon))), "", ""},
 		{"jwt in milliseconds", jwt(sign(t, key, rs256, claims("app", people[1].username, "https://login.salesforce.com", soon*1000))), "", ""},
-		{"jwt just past, within skew", jwt(sign(t, key, rs256, claims("app", people[1].username, "https://login.salesforce.com", now.Add(-2*time.Minute).Unix()))), "", ""},
-		{"jwt past", jwt(sign(t, key, rs256, claims("app", people[1].username, "https://login.salesforce.com", now.Add(-4*time.Minute).Unix()))), "invalid_grant", "invalid assertion"},
+		{"jwt just past, within skew", jwt(sign(t, key, rs256, claims("app", people[1].username, "https://login.salesforce.com", clk.now().Add(-2*time.Minute).Unix()))), "", ""},
+		{"jwt past", jwt(sign(t, key, rs256, claims("app", people[1].username, "https://login.salesforce.com", clk.now().Add(-4*time.Minute).Unix()))), "invalid_grant", "invalid assertion"},
 		{"jwt of another key", jwt(sign(t, other, rs256, good)), "invalid_grant", "invalid assertion"},
 		{"jwt without signature", jwt(sign(t, key, `{"alg":"none"}`, good)), "invalid_grant", "invalid assertion"},
 		{"jwt audience", jwt(sign(t, key, rs256, claims("app", people[1].username, "https://evil.example.com", soon))), "invalid_grant", "Audience validation failed"},
@@ -92,7 +92,7 @@ func TestTokens(t *testing.T) {
 			continue
 		}
 		if a.status != 200 || body["token_type"] != "Bearer" || body["instance_url"] != "http://org.example.com" ||
-			!regexp.MustCompile(`^00D5g0000000001!AQ[\w-]{64}$`).MatchString(body["access_token"]) || body["issued_at"] != fmt.Sprint(now.UnixMilli()) {
+			!regexp.MustCompile(`^00D5g0000000001!AQ[\w-]{64}$`).MatchString(body["access_token"]) || body["issued_at"] != fmt.Sprint(clk.now().UnixMilli()) {
 			t.Errorf("%s: %d %s", test.name, a.status, a.body)
 			continue
 		}
@@ -111,9 +111,9 @@ func TestTokens(t *testing.T) {
 	c.token = testToken
 	c.do("PATCH", "jobs/ingest/"+j.ID, "application/json", `{"state":"UploadComplete"}`).want(t, "closed by another", 403, "INSUFFICIENT_ACCESS", "insufficient access rights on object id")
 	c.token = mine
-	now = now.Add(2*time.Hour - time.Second)
+	clk.add(2*time.Hour - time.Second)
 	c.patch(j.ID, "UploadComplete")
-	now = now.Add(time.Second)
+	clk.add(time.Second)
 	c.get("limits").want(t, "after two hours", 401, "INVALID_SESSION_ID", "Session expired or invalid")
 }
 

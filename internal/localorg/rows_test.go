@@ -134,12 +134,12 @@ func TestUnique(t *testing.T) {
 
 func TestUpdate(t *testing.T) {
 	t.Parallel()
-	now := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
-	c := open(t, Config{Now: func() time.Time { return now }})
+	clk := newClock()
+	c := open(t, Config{Now: clk.now})
 	ids := c.insert("Account", "Name,Phone,AnnualRevenue,Active__c,Legacy_Id__c", "Acme,1,2.5,1,A-1", "Beta,2,,0,A-2", "Gone,3,,,A-3", "Purged,4,,,A-4")
 	c.load(spec{"object": "Account", "operation": "delete"}, "Id\n"+ids[2]+"\n")
 	c.load(spec{"object": "Account", "operation": "hardDelete"}, "Id\n"+ids[3]+"\n")
-	now = now.Add(time.Hour)
+	clk.add(time.Hour)
 	// an empty cell leaves a field alone, #N/A clears it
 	body := "Phone,Id,AnnualRevenue,Name\n" +
 		"#N/A," + ids[0][:15] + ",,\n" +

@@ -9,6 +9,7 @@ import (
 	"io"
 	"net/http"
 	"sync"
+	"sync/atomic"
 )
 
 // Transport serves requests in process, without sockets: whatever host a request names, this org answers. Bodies
@@ -94,32 +95,37 @@ func (t *transport) serve(a *answerWriter, r *http.Request, body *requestBody) (
 			}
 			err = errReset
 		}
+		if body.bad != nil {
+			err = body.bad
+		}
 	}()
 	t.org.ServeHTTP(a, r)
-	return body.err()
+	return nil
 }
 
-// requestBody hands the client's body to the handler and checks its length.
+// requestBody hands the client's body to the handler and checks its length. Only the handler's goroutine reads; a close
+// may come from elsewhere and ends a read that hangs, as net/http does it.
 type requestBody struct {
 	ctx  context.Context // of the call that this body belongs to; ends its reads
-	mu   sync.Mutex      // a read and a close may meet
 	body io.ReadCloser
 	left int64 // -1 when the length is not known
 	bad  error
-	done bool
+	once sync.Once
+	done atomic.Bool
 }
 
 func (b *requestBody) Read(p []byte) (int, error) {
 	if err := b.ctx.Err(); err != nil {
 		return 0, err
 	}
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if b.done {
+	if b.done.Load() {
 		return 0, http.ErrBodyReadAfterClose
 	}
 	n, err := b.body.Read(p)
 	if b.left < 0 {
+		if err != nil && err != io.EOF {
+			b.bad = err
+		}
 		return n, err
 	}
 	b.left -= int64(n)
@@ -130,24 +136,19 @@ func (b *requestBody) Read(p []byte) (int, error) {
 	case err == io.EOF && b.left > 0:
 		b.bad = fmt.Errorf("request body is %d bytes shorter than its Content-Length", b.left)
 		return n, io.ErrUnexpectedEOF
+	case err != nil && err != io.EOF:
+		b.bad = err
 	}
 	return n, err
 }
 
 func (b *requestBody) Close() error {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if b.done {
-		return nil
-	}
-	b.done = true
-	return b.body.Close()
-}
-
-func (b *requestBody) err() error {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.bad
+	var err error
+	b.once.Do(func() {
+		b.done.Store(true)
+		err = b.body.Close()
+	})
+	return err
 }
 
 // answerWriter is the handler's side of an answer.
