@@ -126,6 +126,9 @@ func TestFaults(t *testing.T) {
 	for _, at := range endpoints {
 		for name, fault := range faults {
 			for _, times := range []int{1, 3, -1} {
+				if times != 1 && (name == "500" || name == "502") {
+					continue // as 503
+				}
 				t.Run(fmt.Sprintf("%s/%s/%d", at.name, strings.ReplaceAll(name, " ", "_"), times), func(t *testing.T) {
 					t.Parallel()
 					synctest.Test(t, func(t *testing.T) {

@@ -25,8 +25,10 @@ func (j *jobRun) settle(ctx context.Context, c *chunk, job bulk2.Job) error {
 	s := &settlement{j: j, c: c, job: job, ways: rowForms(j.Columns)}
 	defer s.close()
 	err := s.resolve(ctx, !j.NoSuccess)
-	if err == nil && s.impliedSuccess && s.sets[bulk2.Failed].left() > 0 {
-		err = s.resolve(ctx, true) // a failure that no row claims: which rows succeeded is only known from the other set
+	if err == nil && s.unclaimed() > 0 {
+		// Results that no row claims: a set may have ended inside its last value, or which rows succeeded is only known from
+		// the set that was not asked for.
+		err = s.resolve(ctx, true)
 	}
 	if bulk2.IsGone(err) { // deleted between the last look and the results
 		s.job.State = stateGone
@@ -34,6 +36,10 @@ func (j *jobRun) settle(ctx context.Context, c *chunk, job bulk2.Job) error {
 	}
 	if err != nil {
 		return fmt.Errorf("settle job %s: %w", job.ID, err)
+	}
+	if n := s.unclaimed(); n > 0 {
+		s.differs += int64(n)
+		j.Events.warn(j.Name, fmt.Sprintf("job %s: %d result rows fit no row that was sent", s.job.ID, n))
 	}
 	next, err := s.record(ctx)
 	if err != nil {
@@ -232,10 +238,6 @@ func (s *settlement) match(ctx context.Context) error {
 		if found := n - len(s.missing); found > 0 {
 			s.j.Events.warn(s.j.Name, fmt.Sprintf("job %s: the org wrote %d rows back so differently that they were found by their %s columns alone", s.job.ID, found, way.name))
 		}
-	}
-	if n := s.unclaimed(); n > 0 {
-		s.differs += int64(n)
-		s.j.Events.warn(s.j.Name, fmt.Sprintf("job %s: %d result rows fit no row that was sent", s.job.ID, n))
 	}
 	if len(s.missing) == 0 {
 		return nil
