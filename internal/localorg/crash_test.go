@@ -74,7 +74,7 @@ func (p *process) kill() {
 
 // An org whose process is killed again and again, while jobs are created, uploaded, closed and processed, has in the
 // end every row of the closed jobs once, and nothing of what it confirmed is forgotten.
-func TestKill(t *testing.T) {
+func TestTortureKill(t *testing.T) {
 	t.Parallel()
 	const rows = 12_000
 	rounds := 12

@@ -24,8 +24,11 @@ var errReset = errors.New("connection reset by the local org")
 
 func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	body := &requestBody{ctx: req.Context(), body: req.Body, left: req.ContentLength}
-	if req.Body == nil {
-		body.body = http.NoBody
+	switch {
+	case req.Body == nil || req.Body == http.NoBody:
+		body.body, body.left = http.NoBody, 0
+	case req.ContentLength == 0: // of a client that means unknown
+		body.left = -1
 	}
 	if err := req.Context().Err(); err != nil {
 		body.Close()
@@ -33,7 +36,7 @@ func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	}
 	ctx, cancel := context.WithCancel(req.Context())
 	in := req.Clone(ctx)
-	in.Body = body
+	in.Body, in.ContentLength = body, body.left
 	in.RequestURI = req.URL.RequestURI()
 	in.RemoteAddr = "127.0.0.1:0"
 	if in.Host == "" {
