@@ -12,12 +12,13 @@ import (
 // it can and that nobody can log in to: set AccessToken, or ClientID with ClientSecret or JWTKey.
 type Config struct {
 	// Dir is the folder that keeps the org across processes; it is made when it is missing. "" keeps the org in
-	// memory, with uploads in a temporary folder that Close removes.
+	// memory, with uploads in a temporary folder that Close removes. The journal in Dir only grows; a folder that has
+	// become too large is removed as a whole.
 	Dir string
 	// Schema holds describe snapshots, one *.json per object in the form of the org's own describe answer.
 	// nil: the built-in set.
 	Schema fs.FS
-	// Seed decides ids, tokens and the order of results. 0 means 1. A kept org goes on with the seed that it was made with.
+	// Seed decides ids and the order of results. 0 means 1. A kept org goes on with the seed that it was made with.
 	Seed uint64
 	// Now is the clock of the org. nil: time.Now.
 	Now func() time.Time

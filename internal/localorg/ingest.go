@@ -371,7 +371,7 @@ func (o *Org) store(dir string, j *job, body io.Reader, announced int64) (size i
 
 // writeFile writes a file and leaves none behind when it fails.
 func writeFile(path string, body io.Reader) (int64, error) {
-	f, err := os.Create(path)
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
 	if err != nil {
 		return 0, err
 	}

@@ -360,3 +360,27 @@ func TestHeaderOnly(t *testing.T) {
 		t.Errorf("closed without data: %+v", j)
 	}
 }
+
+// With the setting for it, results show what is there while the job runs.
+func TestEarlyResults(t *testing.T) {
+	t.Parallel()
+	c := open(t, Config{EarlyResults: true, BatchTime: 100 * time.Millisecond, Slots: 1})
+	j := c.create(spec{"object": "Account", "operation": "insert"})
+	if got := c.get("jobs/ingest/" + j.ID + "/successfulResults").body; got != "\"sf__Id\",\"sf__Created\"\n" {
+		t.Errorf("before the upload: %q", got)
+	}
+	const rows = 30_000
+	c.upload(j.ID, "Name\n"+strings.Repeat("x\n", rows))
+	c.patch(j.ID, "UploadComplete")
+	for c.org.Count("Account") == 0 {
+		time.Sleep(time.Millisecond)
+	}
+	good := strings.Count(c.get("jobs/ingest/"+j.ID+"/successfulResults").body, "\n") - 1
+	left := strings.Count(c.get("jobs/ingest/"+j.ID+"/unprocessedrecords").body, "\n") - 1
+	if good <= 0 || good > rows || left > rows-good || good%chunkRows != 0 {
+		t.Errorf("%d rows went in, %d are left", good, left)
+	}
+	if j := c.wait(j.ID); j.Processed != rows {
+		t.Errorf("%+v", j)
+	}
+}
