@@ -6,6 +6,7 @@ import (
 	"math"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/zeebo/xxh3"
@@ -15,7 +16,9 @@ import (
 
 // The org does not echo the bytes that it was sent: 912260000 comes back as 9.1226E8, and other types may be rewritten too.
 // A value's canonical form is the same for all texts that mean the same value of the field's type, so that a row and its
-// result can be found by each other. A text that is no value of its type, the reason for many a failure, stands for itself.
+// result can be found by each other. A text that is no value of its type, the reason for many a failure, stands for itself:
+// the forms take what Salesforce documents (Bulk API 2.0 guide, Prepare CSV Files) and nothing more, lest a row that the org
+// refuses be taken for a neighbour that it saved.
 
 // form appends the canonical form of a value that is neither empty nor the null token.
 type form func(dst, v []byte) []byte
@@ -67,13 +70,12 @@ func textForm(dst, v []byte) []byte {
 }
 
 func numberForm(dst, v []byte) []byte {
-	t := bytes.TrimSpace(v)
-	for _, c := range t {
+	for _, c := range v {
 		if (c < '0' || c > '9') && c != '.' && c != '-' && c != '+' && c != 'e' && c != 'E' {
 			return textForm(dst, v)
 		}
 	}
-	f, err := strconv.ParseFloat(string(t), 64)
+	f, err := strconv.ParseFloat(string(v), 64)
 	if err != nil {
 		return textForm(dst, v)
 	}
@@ -96,33 +98,24 @@ func boolForm(dst, v []byte) []byte {
 func dateForm(dst, v []byte) []byte {
 	t, err := time.Parse(time.DateOnly, string(bytes.TrimSuffix(v, []byte("Z"))))
 	if err != nil {
-		// A datetime in a date field may be echoed as its date.
-		if t, err = parseInstant(v); err != nil {
-			return textForm(dst, v)
-		}
+		return textForm(dst, v)
 	}
 	y, m, d := t.Date()
 	return binary.BigEndian.AppendUint32(append(dst, tagDate), uint32(y)<<9|uint32(m)<<5|uint32(d))
 }
 
-// datetimeForm compares whole seconds: the org stores no fractions.
+// datetimeForm compares whole seconds: the org stores no fractions. An offset without a colon is no datetime, but +0000 is
+// how the org itself writes UTC in other answers.
 func datetimeForm(dst, v []byte) []byte {
-	t, err := parseInstant(v)
-	if err != nil {
-		if t, err = time.Parse(time.DateOnly, string(v)); err != nil {
-			return textForm(dst, v)
-		}
+	text := string(v)
+	if utc, ok := strings.CutSuffix(text, "+0000"); ok {
+		text = utc + "Z"
+	}
+	t, err := time.Parse("2006-01-02T15:04:05Z07:00", text) // fractions are read too
+	if err != nil || strings.Contains(text, ",") {
+		return textForm(dst, v)
 	}
 	return binary.BigEndian.AppendUint64(append(dst, tagInstant), uint64(t.Unix()))
-}
-
-func parseInstant(v []byte) (t time.Time, err error) {
-	for _, layout := range []string{"2006-01-02T15:04:05Z07:00", "2006-01-02T15:04:05Z0700"} { // fractions are read too
-		if t, err = time.Parse(layout, string(v)); err == nil {
-			return t, nil
-		}
-	}
-	return t, err
 }
 
 func timeForm(dst, v []byte) []byte {
@@ -133,12 +126,27 @@ func timeForm(dst, v []byte) []byte {
 	return binary.BigEndian.AppendUint64(append(dst, tagTime), uint64(t.Sub(t.Truncate(24*time.Hour))))
 }
 
-// idForm takes 15 and 18 characters as the same id: the last three only repeat the case of the others.
+// idForm takes 15 and 18 characters as the same id: the last three only repeat the case of the others. Where they do not,
+// the text is no id.
 func idForm(dst, v []byte) []byte {
-	if len(v) == 18 {
+	if len(v) == 18 && [3]byte(v[15:]) == idSuffix(v) {
 		v = v[:15]
 	}
 	return textForm(dst, v)
+}
+
+// idSuffix is one letter for each five characters of an id, which says which of them are capitals.
+func idSuffix(id []byte) (suffix [3]byte) {
+	for i := range suffix {
+		bits := 0
+		for k, c := range id[5*i : 5*i+5] {
+			if c >= 'A' && c <= 'Z' {
+				bits |= 1 << k
+			}
+		}
+		suffix[i] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ012345"[bits]
+	}
+	return suffix
 }
 
 // rowForm hashes the canonical forms of some columns of a row.

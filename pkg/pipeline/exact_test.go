@@ -12,6 +12,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"testing/fstest"
 	"time"
 
 	"migrate/internal/localorg"
@@ -381,4 +382,28 @@ func readReport(path string) ([]map[string]string, error) {
 		list = append(list, m)
 	}
 	return list, nil
+}
+
+// schemaWithout is a part of the built-in schema, which is quicker to open than all of it, without some fields.
+func schemaWithout(t testing.TB, fields ...string) fs.FS {
+	t.Helper()
+	out := fstest.MapFS{}
+	for _, object := range []string{"Account", "Contact", "User", "Invoice__c"} {
+		text, err := os.ReadFile(filepath.Join("..", "..", "internal", "localorg", "schema", object+".json"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var d map[string]any
+		if err := json.Unmarshal(text, &d); err != nil {
+			t.Fatal(err)
+		}
+		d["fields"] = slices.DeleteFunc(d["fields"].([]any), func(f any) bool {
+			return slices.Contains(fields, f.(map[string]any)["name"].(string))
+		})
+		if text, err = json.Marshal(d); err != nil {
+			t.Fatal(err)
+		}
+		out[object+".json"] = &fstest.MapFile{Data: text}
+	}
+	return out
 }

@@ -3,18 +3,15 @@ package pipeline_test
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
 	"sync/atomic"
 	"testing"
-	"testing/fstest"
 	"testing/synctest"
 	"time"
 
@@ -373,7 +370,7 @@ func TestAbortWithoutEffect(t *testing.T) {
 func TestUnknownColumn(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		r := newTrial(t, localorg.Config{Schema: schemaWithout(t, "Account", "Score__c")})
+		r := newTrial(t, localorg.Config{Schema: schemaWithout(t, "Score__c")})
 		r.options.Concurrency = 1
 		sum, err := r.run()
 		var failed *pipeline.JobFailedError
@@ -452,42 +449,4 @@ func TestDailyQuota(t *testing.T) {
 			})
 		})
 	}
-}
-
-// schemaWithout is the org's own schema without one field.
-func schemaWithout(t testing.TB, object, field string) fs.FS {
-	t.Helper()
-	dir := os.DirFS(filepath.Join("..", "..", "internal", "localorg", "schema"))
-	files, err := fs.Glob(dir, "*.json")
-	if err != nil || len(files) == 0 {
-		t.Fatalf("no schema: %v", err)
-	}
-	out := fstest.MapFS{}
-	for _, name := range files {
-		text, err := fs.ReadFile(dir, name)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if name == object+".json" {
-			var d map[string]any
-			if err := json.Unmarshal(text, &d); err != nil {
-				t.Fatal(err)
-			}
-			var left []any
-			for _, f := range d["fields"].([]any) {
-				if f.(map[string]any)["name"] != field {
-					left = append(left, f)
-				}
-			}
-			if len(left) == len(d["fields"].([]any)) {
-				t.Fatalf("%s has no field %s", object, field)
-			}
-			d["fields"] = left
-			if text, err = json.Marshal(d); err != nil {
-				t.Fatal(err)
-			}
-		}
-		out[name] = &fstest.MapFile{Data: text}
-	}
-	return out
 }
