@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"testing/fstest"
 	"time"
@@ -30,8 +31,9 @@ type load struct {
 	Operation                bulk2.Operation
 	Paths                    []string
 
-	rows  map[string]loadRow // by number
-	blank int64
+	rows   map[string]loadRow // by number
+	blank  int64
+	before int // records of the object in the org before the run
 }
 
 // loadRow is what is known of a row.
@@ -341,6 +343,19 @@ func (l *load) faults(org *localorg.Org, dir string) (faults []string) {
 			say("row %s (%s line %d) is in no report", no, filepath.Base(r.file), r.line)
 		}
 	}
+	records := l.before
+	for _, r := range l.rows {
+		switch {
+		case r.fate != "":
+		case r.new:
+			records++
+		case l.Operation == bulk2.Delete:
+			records--
+		}
+	}
+	if len(inOrg) != records {
+		say("the org holds %d records, want %d", len(inOrg), records)
+	}
 	if l.Operation == bulk2.Insert {
 		for id, mark := range inOrg {
 			if ids[id] == "" {
@@ -387,23 +402,39 @@ func readReport(path string) ([]map[string]string, error) {
 // schemaWithout is a part of the built-in schema, which is quicker to open than all of it, without some fields.
 func schemaWithout(t testing.TB, fields ...string) fs.FS {
 	t.Helper()
+	small, err := smallSchema()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(fields) == 0 {
+		return small
+	}
 	out := fstest.MapFS{}
-	for _, object := range []string{"Account", "Contact", "User", "Invoice__c"} {
-		text, err := os.ReadFile(filepath.Join("..", "..", "internal", "localorg", "schema", object+".json"))
-		if err != nil {
-			t.Fatal(err)
-		}
+	for name, file := range small {
 		var d map[string]any
-		if err := json.Unmarshal(text, &d); err != nil {
+		if err := json.Unmarshal(file.Data, &d); err != nil {
 			t.Fatal(err)
 		}
 		d["fields"] = slices.DeleteFunc(d["fields"].([]any), func(f any) bool {
 			return slices.Contains(fields, f.(map[string]any)["name"].(string))
 		})
-		if text, err = json.Marshal(d); err != nil {
+		text, err := json.Marshal(d)
+		if err != nil {
 			t.Fatal(err)
 		}
-		out[object+".json"] = &fstest.MapFile{Data: text}
+		out[name] = &fstest.MapFile{Data: text}
 	}
 	return out
 }
+
+var smallSchema = sync.OnceValues(func() (fstest.MapFS, error) {
+	out := fstest.MapFS{}
+	for _, object := range []string{"Account", "Contact", "User", "Invoice__c"} {
+		text, err := os.ReadFile(filepath.Join("..", "..", "internal", "localorg", "schema", object+".json"))
+		if err != nil {
+			return nil, err
+		}
+		out[object+".json"] = &fstest.MapFile{Data: text}
+	}
+	return out, nil
+})

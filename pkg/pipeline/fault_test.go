@@ -36,6 +36,9 @@ func newTrial(t *testing.T, cfg localorg.Config) *trial {
 	if cfg.BatchTime == 0 {
 		cfg.BatchTime = 400 * time.Second
 	}
+	if cfg.Schema == nil {
+		cfg.Schema = schemaWithout(t)
+	}
 	cfg.ClientID, cfg.ClientSecret = "client", "secret"
 	org, err := localorg.Open(cfg)
 	if err != nil {
