@@ -45,6 +45,7 @@ type ResultReader struct {
 	eof     bool
 	delim   byte
 	columns []int // column of the result set for each uploaded column
+	lacking error // the header lacks an uploaded column
 	width   int
 	id      int // columns of the result set that the org added, -1 = not there
 	created int
@@ -54,7 +55,8 @@ type ResultReader struct {
 }
 
 // NewResultReader reads the header of a result set. columns is the uploaded header: Fields of a Result stand in that order,
-// whatever order the org chose. A header that lacks one of them is an error.
+// whatever order the org chose. A header that lacks one of them is an error of the first row: a job whose columns the org could not
+// read may have an empty set with another header.
 func NewResultReader(r io.Reader, kind Kind, columns []string) (*ResultReader, error) {
 	rr := &ResultReader{kind: kind, r: r, buf: make([]byte, 256<<10), delim: ',', id: -1, created: -1, fault: -1}
 	rec, err := rr.record()
@@ -90,7 +92,8 @@ func NewResultReader(r io.Reader, kind Kind, columns []string) (*ResultReader, e
 			i = slices.IndexFunc(names, func(n string) bool { return strings.EqualFold(n, c) })
 		}
 		if i < 0 {
-			return nil, fmt.Errorf("%s: header %q lacks column %s that was uploaded", kind, names, c)
+			rr.lacking = fmt.Errorf("%s: header %q lacks column %s that was uploaded", kind, names, c)
+			break
 		}
 		rr.columns = append(rr.columns, i)
 	}
@@ -117,6 +120,9 @@ func (rr *ResultReader) Next() (Result, error) {
 	}
 	if err != nil {
 		return Result{}, fmt.Errorf("%s: byte %d: %w", rr.kind, offset, err)
+	}
+	if rr.lacking != nil {
+		return Result{}, rr.lacking
 	}
 	length := int(rr.offset - offset)
 	res, err := rr.parse(rec)

@@ -62,6 +62,7 @@ func TestResultReader(t *testing.T) {
 		{"unprocessed, verbatim", Unprocessed, []string{"Name", "Key"}, "Name,Key\nBeta Ltd,\"3\"\n", []plainResult{{"", false, "", []string{"Beta Ltd", "3"}}}},
 		{"semicolons and CRLF", Successful, []string{"Name"}, "\"sf__Id\";\"sf__Created\";Name\r\n\"001A\";\"true\";\"a,b\"\r\n", []plainResult{{"001A", true, "", []string{"a,b"}}}},
 		{"header alone", Successful, []string{"Name"}, "\"sf__Id\",\"sf__Created\",Name\n", nil},
+		{"another header and no rows", Failed, []string{"Name"}, "\"sf__Id\",\"sf__Error\"\n", nil},
 		{"nothing at all", Failed, []string{"Name"}, "", nil},
 		{"no last line feed", Unprocessed, []string{"Name"}, "Name\nx", []plainResult{{"", false, "", []string{"x"}}}},
 	} {
@@ -82,7 +83,7 @@ func TestResultReader(t *testing.T) {
 func TestResultReaderRefuses(t *testing.T) {
 	for name, in := range map[string]string{
 		"no meta columns":   "Name\nx\n",
-		"column missing":    "\"sf__Id\",\"sf__Error\",Other\n",
+		"column missing":    "\"sf__Id\",\"sf__Error\",Other\n\"\",\"E\",\"x\"\n",
 		"cut inside quotes": "\"sf__Id\",\"sf__Error\",Name\n\"\",\"E\",\"ab",
 		"a field too few":   "\"sf__Id\",\"sf__Error\",Name\n\"\",\"E\"\n",
 		"broken quoting":    "\"sf__Id\",\"sf__Error\",Name\n\"\",\"E\"x,\"\"\n",

@@ -84,20 +84,29 @@ func Create(ctx context.Context, dir string, run Run, jobs []Job, splits []Split
 	if _, err := os.Lstat(path); err == nil {
 		return nil, fmt.Errorf("create checkpoint %s: it exists", path)
 	}
-	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_RDWR, 0o600)
+	fresh := path + ".new" // so that a checkpoint is there whole or not at all
+	if err := os.Remove(fresh); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("create checkpoint: %w", err)
+	}
+	f, err := os.OpenFile(fresh, os.O_CREATE|os.O_EXCL|os.O_RDWR, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("create checkpoint: %w", err)
 	}
 	if err := f.Close(); err != nil {
 		return nil, fmt.Errorf("create checkpoint: %w", err)
 	}
-	s, err := open(path, false)
+	s, err := open(fresh, false)
 	if err != nil {
 		return nil, err
 	}
-	if err := s.fill(ctx, run, jobs, splits); err != nil {
-		s.Close()
+	if err := errors.Join(s.fill(ctx, run, jobs, splits), s.Close()); err != nil {
 		return nil, fmt.Errorf("create checkpoint %s: %w", path, err)
+	}
+	if err := os.Rename(fresh, path); err != nil {
+		return nil, fmt.Errorf("create checkpoint: %w", err)
+	}
+	if s, err = open(path, false); err != nil {
+		return nil, err
 	}
 	for _, folder := range []string{dir, filepath.Dir(dir)} { // the names are to last as long as the content
 		if err := SyncDir(folder); err != nil {

@@ -235,3 +235,22 @@ func TestOddPaths(t *testing.T) {
 		}
 	}
 }
+
+// TestCreateCutShort: a process that died while it made a checkpoint leaves none, and the next one can make it.
+func TestCreateCutShort(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, checkpoint.FileName+".new"), []byte("half of it"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := checkpoint.Open(ctx, dir); !errors.Is(err, checkpoint.ErrNotFound) {
+		t.Errorf("%v, want ErrNotFound", err)
+	}
+	s, err := checkpoint.Create(ctx, dir, checkpoint.Run{ID: "r", Plan: "{}", Org: "{}"}, nil, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	if r, err := s.Run(ctx); err != nil || r.ID != "r" {
+		t.Errorf("%v, run %q", err, r.ID)
+	}
+}
