@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 
 	"github.com/spf13/cobra"
 
@@ -73,6 +74,10 @@ func (o orgSpec) localDir(run string) string {
 	}
 	return filepath.Join(run, o.Dir)
 }
+
+// localMemory is what the process aims at, in bytes, while it holds an org: it collects garbage more often from there on. The org
+// alone takes that much from about a million rows on; it may take more.
+const localMemory = 320 << 20
 
 // connection is an open org.
 type connection struct {
@@ -144,6 +149,9 @@ func (a *app) reconnect(ctx context.Context, run string, recorded, now orgSpec, 
 }
 
 func (a *app) connectLocal(ctx context.Context, o orgSpec, dir string, logger *slog.Logger) (*connection, error) {
+	if _, told := a.env("GOMEMLIMIT"); !told {
+		debug.SetMemoryLimit(localMemory)
+	}
 	if o.Dir == "" {
 		o.Dir = localDirName
 	}
