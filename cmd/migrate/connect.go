@@ -156,7 +156,7 @@ func (a *app) connectLocal(ctx context.Context, o orgSpec, dir string, logger *s
 		o.Dir = localDirName
 	}
 	place := o.localDir(dir)
-	const token = "token of the local org" // no word that a message could hold: tokens are struck out of messages
+	const token = "the-token-of-the-local-org" // no word of a message: tokens are struck out of messages
 	org, err := localorg.Open(localorg.Config{Dir: place, AccessToken: token, Logger: logger})
 	if err != nil {
 		return nil, fmt.Errorf("open the local org: %w", err)
