@@ -5,7 +5,7 @@ GO ?= go
 FUZZTIME ?= 30s
 
 .DEFAULT_GOAL := help
-.PHONY: help build test check lint compiler bench fuzz torture conformance
+.PHONY: help build test check lint compiler bench fuzz torture
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -36,9 +36,6 @@ fuzz: ## each fuzz target for FUZZTIME (default 30s)
 
 torture: ## the long tests: killed at random moments, large files, every fault
 	MIGRATE_TORTURE=1 $(GO) test -run Torture -count 1 -v -timeout 60m ./...
-
-conformance: ## the local org against other people's Salesforce clients
-	MIGRATE_CONFORMANCE=1 $(GO) test -run Conformance -count 1 -v -timeout 30m ./internal/localorg/...
 
 # The race detector needs cgo, and cgo a C compiler with the C library's headers. They are tried, not looked up by name.
 compiler:
