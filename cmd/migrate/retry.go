@@ -118,7 +118,7 @@ func retryJobs(dir string, all []plan.Job, with []string, only string) ([]plan.J
 		if only != "" && j.Name != only {
 			continue
 		}
-		paths := with
+		paths := slices.Clone(with)
 		if len(with) == 0 {
 			folder := dir
 			if len(all) > 1 {
@@ -127,7 +127,7 @@ func retryJobs(dir string, all []plan.Job, with []string, only string) ([]plan.J
 			for _, file := range []string{pipeline.FailedFile, pipeline.UnprocessedFile} {
 				path := filepath.Join(folder, file)
 				if _, err := os.Stat(path); err == nil {
-					paths = append(slices.Clone(paths), path)
+					paths = append(paths, path)
 				} else if !errors.Is(err, fs.ErrNotExist) {
 					return nil, err
 				}

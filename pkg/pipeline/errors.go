@@ -15,10 +15,7 @@ var ErrAccounting = errors.New("the ledger does not balance")
 
 // JobFailedError says that the org could not process a job at all: its columns or its CSV were refused, or a daily
 // allocation is used up. No further chunk is sent.
-type JobFailedError struct {
-	Job     bulk2.Job
-	Records int64 // rows of the job
-}
+type JobFailedError struct{ Job bulk2.Job }
 
 func (e *JobFailedError) Error() string {
 	return fmt.Sprintf("job %s for %s failed in the org: %s", e.Job.ID, e.Job.Object, e.Job.Message)

@@ -140,13 +140,11 @@ func (s *resultSet) len() int64 {
 }
 
 // left is the number of results that no row has claimed.
-func (s *resultSet) left() int { return int(s.len()) - s.claims() }
-
-func (s *resultSet) claims() int {
+func (s *resultSet) left() int {
 	if s == nil {
 		return 0
 	}
-	return s.claimed
+	return len(s.entries) - s.claimed
 }
 
 // rehash keeps the results that are not claimed, indexed in another way.

@@ -173,10 +173,10 @@ func (s *settlement) decide() {
 	s.resend, s.fatal = true, nil
 	switch {
 	case s.job.State == bulk2.StateFailed && isQuota(s.job.Message):
-		s.fatal = &JobFailedError{Job: s.job, Records: s.c.bulk.Rows} // the rows wait for tomorrow
+		s.fatal = &JobFailedError{Job: s.job} // the rows wait for tomorrow
 	case s.job.State == bulk2.StateFailed && isRefusal(s.job.Message):
 		s.resend = false
-		s.fatal = &JobFailedError{Job: s.job, Records: s.c.bulk.Rows}
+		s.fatal = &JobFailedError{Job: s.job}
 	case !s.ran && s.c.fruitless+1 >= maxFruitless:
 		s.resend = false
 	}
