@@ -6,6 +6,13 @@ import (
 	"net/http"
 )
 
+var describeRoutes = []route{
+	{pattern: "", methods: map[string]handler{"GET": (*Org).resources}},
+	{pattern: "limits", methods: map[string]handler{"GET": (*Org).limits}},
+	{pattern: "sobjects", methods: map[string]handler{"GET": (*Org).sobjects}},
+	{pattern: "sobjects/{}/describe", methods: map[string]handler{"GET": (*Org).describe}},
+}
+
 type versionInfo struct {
 	Label   string `json:"label"`
 	URL     string `json:"url"`

@@ -9,6 +9,7 @@ import (
 	"mime"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -40,22 +41,9 @@ type route struct {
 	methods map[string]handler
 }
 
+// routes lists all addresses; each file names its own.
 func routes() []route {
-	list := []route{
-		{pattern: "", methods: map[string]handler{"GET": (*Org).resources}},
-		{pattern: "limits", methods: map[string]handler{"GET": (*Org).limits}},
-		{pattern: "sobjects", methods: map[string]handler{"GET": (*Org).sobjects}},
-		{pattern: "sobjects/{}/describe", methods: map[string]handler{"GET": (*Org).describe}},
-		{pattern: "query", methods: map[string]handler{"GET": (*Org).query}},
-		{pattern: "queryAll", methods: map[string]handler{"GET": (*Org).queryAll}},
-		{pattern: "query/{}", methods: map[string]handler{"GET": (*Org).queryMore}},
-		{pattern: "jobs/ingest", methods: map[string]handler{"GET": (*Org).listJobs, "POST": (*Org).createJob}},
-		{pattern: "jobs/ingest/{}", methods: map[string]handler{"GET": (*Org).jobInfo, "PATCH": (*Org).patchJob, "DELETE": (*Org).deleteJob}},
-		{pattern: "jobs/ingest/{}/batches", methods: map[string]handler{"PUT": (*Org).uploadJob}},
-		{pattern: "jobs/ingest/{}/successfulResults", methods: map[string]handler{"GET": (*Org).successfulResults}},
-		{pattern: "jobs/ingest/{}/failedResults", methods: map[string]handler{"GET": (*Org).failedResults}},
-		{pattern: "jobs/ingest/{}/unprocessedrecords", methods: map[string]handler{"GET": (*Org).unprocessedRecords}},
-	}
+	list := slices.Concat(describeRoutes, queryRoutes, ingestRoutes)
 	for i := range list {
 		list[i].parts = pathParts(list[i].pattern)
 	}

@@ -14,6 +14,15 @@ import (
 	"time"
 )
 
+var ingestRoutes = []route{
+	{pattern: "jobs/ingest", methods: map[string]handler{"GET": (*Org).listJobs, "POST": (*Org).createJob}},
+	{pattern: "jobs/ingest/{}", methods: map[string]handler{"GET": (*Org).jobInfo, "PATCH": (*Org).patchJob, "DELETE": (*Org).deleteJob}},
+	{pattern: "jobs/ingest/{}/batches", methods: map[string]handler{"PUT": (*Org).uploadJob}},
+	{pattern: "jobs/ingest/{}/successfulResults", methods: map[string]handler{"GET": (*Org).successfulResults}},
+	{pattern: "jobs/ingest/{}/failedResults", methods: map[string]handler{"GET": (*Org).failedResults}},
+	{pattern: "jobs/ingest/{}/unprocessedrecords", methods: map[string]handler{"GET": (*Org).unprocessedRecords}},
+}
+
 const fastPoll = 900 * time.Millisecond // asking more often than once a second, with room for jitter
 
 // check fills in the defaults of a new job and refuses what the org refuses.

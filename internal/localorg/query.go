@@ -8,6 +8,12 @@ import (
 	"time"
 )
 
+var queryRoutes = []route{
+	{pattern: "query", methods: map[string]handler{"GET": (*Org).query}},
+	{pattern: "queryAll", methods: map[string]handler{"GET": (*Org).queryAll}},
+	{pattern: "query/{}", methods: map[string]handler{"GET": (*Org).queryMore}},
+}
+
 // cursor is a query whose answer has more than one page.
 type cursor struct {
 	query *soql
