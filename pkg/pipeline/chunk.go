@@ -45,7 +45,6 @@ type cutter struct {
 	header  []byte
 	start   sources.Position // of the chunk that is being cut
 	at      sources.Position // of the first row that is not in it yet
-	blank   int64            // in the split so far
 	body    *spool
 	row     []byte // the encoded row
 	sent    int64  // of the chunk that is being cut
@@ -54,8 +53,8 @@ type cutter struct {
 	rejects *spool // report rows; nil: none
 }
 
-func (j *jobRun) newCutter(split sources.Split, from sources.Position, blank int64, emit func(*chunk) error) *cutter {
-	return &cutter{j: j, split: split, emit: emit, header: j.header(), start: from, at: from, blank: blank}
+func (j *jobRun) newCutter(split sources.Split, from sources.Position, emit func(*chunk) error) *cutter {
+	return &cutter{j: j, split: split, emit: emit, header: j.header(), start: from, at: from}
 }
 
 // add takes one batch, up to the given row number of the split (exclusive; rows behind it are not looked at).
@@ -111,7 +110,6 @@ func (c *cutter) add(ctx context.Context, b sources.Batch, end int64) error {
 		return fmt.Errorf("%s: the mapping gave %d rows and %d rejects too many", c.split.Path, int(out.Rows.NumRows())-next, len(rejects))
 	}
 	c.at = b.Next
-	c.blank += int64(b.Blank)
 	return nil
 }
 
@@ -220,7 +218,7 @@ func (c *cutter) cut(ctx context.Context) error {
 		}
 		rec.Bytes = body.size
 	}
-	rec, bulk, err := c.j.recordCut(ctx, rec, checkpoint.Split{Next: string(next), Rows: c.at.Row, Blank: c.blank}, c.rejects)
+	rec, bulk, err := c.j.recordCut(ctx, rec, checkpoint.Split{Next: string(next), Rows: c.at.Row, Blank: c.at.Blank}, c.rejects)
 	c.rejects.remove()
 	if err != nil {
 		return err

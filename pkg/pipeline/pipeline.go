@@ -290,7 +290,7 @@ func (j *jobRun) readSplit(ctx context.Context, sp checkpoint.Split, end int64, 
 		return from.Row, nil
 	}
 	defer r.Close()
-	cut := j.newCutter(split, from, sp.Blank, func(c *chunk) error { return send(ctx, chunks, c) })
+	cut := j.newCutter(split, from, func(c *chunk) error { return send(ctx, chunks, c) })
 	defer cut.close()
 	var sourceErr error
 	for cut.at.Row < end {
@@ -328,7 +328,7 @@ func (j *jobRun) readSplit(ctx context.Context, sp checkpoint.Split, end int64, 
 		return cut.start.Row, nil
 	}
 	j.Events.step(StepWriteSplit)
-	return cut.start.Row, j.Checkpoint.SetSplitRead(ctx, j.Name, sp.ID, cut.blank)
+	return cut.start.Row, j.Checkpoint.SetSplitRead(ctx, j.Name, sp.ID, cut.at.Blank)
 }
 
 // recordCut makes a new chunk durable, with its rejects.

@@ -172,7 +172,7 @@ func (r *csvReader) whole(start Position) {
 			end--
 		}
 		if end == p {
-			r.batch.Blank++
+			r.at.Blank++
 			r.step(next, 1)
 			continue
 		}
@@ -235,7 +235,7 @@ func (r *csvReader) one(ctx context.Context) error {
 		found := r.g.scan(&r.rec, view, w.pos, last, r.cols.schema.NumFields()+extraFields)
 		switch {
 		case found && r.rec.end == w.pos:
-			r.batch.Blank++
+			r.at.Blank++
 			r.step(r.rec.next, 1)
 			return nil
 		case found:

@@ -9,7 +9,7 @@
 // consecutive records: the good ones as columns, the malformed ones as BadRow, and every one in exactly
 // one of the two.
 //
-//	OpenCSV ──▶ Source ──Splits──▶ Split ──Open(from)──▶ Reader ──Next──▶ Batch{Rows, Pos, Bad, Blank, Next}
+//	OpenCSV ──▶ Source ──Splits──▶ Split ──Open(from)──▶ Reader ──Next──▶ Batch{Rows, Pos, Bad, Next}
 //	  head of each file,              ▲                                                            │
 //	  dialect, fingerprint            └──────────── stored position: go on, or read again ◀────────┘
 //

@@ -10,4 +10,6 @@ type Position struct {
 	Offset int64 `json:"offset"`
 	// Line is the physical line the record begins on. The first line of a file is 1.
 	Line int64 `json:"line"`
+	// Blank is the number of blank lines of the split before the record.
+	Blank int64 `json:"blank,omitempty"`
 }

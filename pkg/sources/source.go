@@ -60,8 +60,6 @@ type Batch struct {
 	Pos []Position
 	// Bad are the malformed records, in order.
 	Bad []BadRow
-	// Blank is the number of blank lines skipped.
-	Blank int
 	// Next is the position after the last record of the batch: where reading goes on.
 	Next Position
 }

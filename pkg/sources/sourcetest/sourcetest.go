@@ -43,7 +43,6 @@ type Record struct {
 // Read is all that came out of a split.
 type Read struct {
 	Records []Record
-	Blank   int
 	Next    sources.Position // after the last batch
 	Err     error            // what ended it: io.EOF when all was well
 }
@@ -129,8 +128,8 @@ func runSplit(t *testing.T, open Opener, src sources.Source, s sources.Split, me
 			t.Fatal(err)
 		}
 		same(fmt.Sprintf("in batches of %d", rows), got, 0)
-		if got.Blank != want.Blank {
-			t.Fatalf("split %s, in batches of %d: %d blank lines, want %d", s.ID, rows, got.Blank, want.Blank)
+		if got.Next.Blank != want.Next.Blank {
+			t.Fatalf("split %s, in batches of %d: %d blank lines, want %d", s.ID, rows, got.Next.Blank, want.Next.Blank)
 		}
 	}
 	for n := 1; n < len(want.Records); n++ {
@@ -211,11 +210,10 @@ func ReadSplit(src sources.Source, s sources.Split, from sources.Position) (Read
 		if got := b.Next.Row - out.Next.Row; got != int64(len(recs)) {
 			return out, fmt.Errorf("a batch of %d records goes from row %d to %d", len(recs), out.Next.Row, b.Next.Row)
 		}
-		if len(recs) == 0 && b.Blank == 0 {
+		if len(recs) == 0 && b.Next.Blank == out.Next.Blank {
 			return out, fmt.Errorf("a batch with nothing in it at %+v", b.Next)
 		}
 		out.Records = append(out.Records, recs...)
-		out.Blank += b.Blank
 		out.Next = b.Next
 	}
 }
