@@ -71,10 +71,10 @@ func (a *auditLog) count(endpoint string) {
 }
 
 // violation notes what a client did wrong. Callers hold the lock.
-func (o *Org) violation(j *job, kind, format string, args ...any) {
+func (o *Org) violation(job id15, kind, format string, args ...any) {
 	v := Violation{Time: o.now(), Kind: kind, Text: fmt.Sprintf(format, args...)}
-	if j != nil {
-		v.Job = j.id.String()
+	if job != (id15{}) {
+		v.Job = job.String()
 	}
 	o.cfg.Logger.Debug("local org: violation", "kind", kind, "job", v.Job, "text", v.Text)
 	if len(o.audit.violations) < maxViolations {

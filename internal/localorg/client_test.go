@@ -160,21 +160,28 @@ func (c *client) load(s spec, body string) jobAnswer {
 	return c.wait(j.ID)
 }
 
-// wait looks into the org until the job has ended; the org's own clock plays no part.
+// wait waits until the ingest job has ended.
 func (c *client) wait(id string) jobAnswer {
+	c.t.Helper()
+	c.waitEnd(id)
+	return c.job(id)
+}
+
+// waitEnd looks into the org until the job of either kind has ended; the org's own clock plays no part.
+func (c *client) waitEnd(id string) {
 	c.t.Helper()
 	for range 10_000 {
 		c.org.mu.RLock()
 		j, err := c.org.job(id)
-		ended := err == nil && j.state.final()
+		q, qerr := c.org.queryJob(id)
+		ended := err == nil && j.state.final() || qerr == nil && q.state.final()
 		c.org.mu.RUnlock()
 		if ended {
-			return c.job(id)
+			return
 		}
 		time.Sleep(time.Millisecond)
 	}
-	c.t.Fatalf("job %s does not end: %+v", id, c.job(id))
-	return jobAnswer{}
+	c.t.Fatalf("job %s does not end", id)
 }
 
 // rows reads a result set, sorted by its last column, and checks that its header is the wanted one.

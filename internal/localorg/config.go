@@ -50,6 +50,13 @@ type Config struct {
 	DailyBatches int64
 	// DailyRecords is how many ingest rows are allowed in 24 hours. 0: 150,000,000.
 	DailyRecords int64
+	// DailyQueryJobs is how many query jobs may be made in 24 hours. 0: 10,000.
+	DailyQueryJobs int64
+	// ResultPage is how many records a page of query job results has where the client names no number; documents are
+	// silent. 0: 50,000.
+	ResultPage int
+	// ResultFile is the size in bytes at which a page of query job results ends. 0: 1 GB.
+	ResultFile int64
 	// JobsPerPage is the page size of job lists. 0: 1,000.
 	JobsPerPage int
 	// QueryPage is the page size of query answers. 0: 2,000.
@@ -121,6 +128,15 @@ func (c Config) withDefaults() Config {
 	if c.DailyRecords == 0 {
 		c.DailyRecords = 150_000_000
 	}
+	if c.DailyQueryJobs == 0 {
+		c.DailyQueryJobs = 10_000
+	}
+	if c.ResultPage == 0 {
+		c.ResultPage = 50_000
+	}
+	if c.ResultFile == 0 {
+		c.ResultFile = 1_000_000_000
+	}
 	if c.JobsPerPage == 0 {
 		c.JobsPerPage = 1_000
 	}
@@ -146,9 +162,9 @@ func (c Config) check() error {
 		return errors.New("localorg: slots must be positive")
 	case c.StartDelay < 0 || c.BatchTime < 0 || c.TokenLife < 0:
 		return errors.New("localorg: times must not be negative")
-	case c.MaxUpload < 0 || c.DailyAPI < 0 || c.DailyBatches < 0 || c.DailyRecords < 0:
+	case c.MaxUpload < 0 || c.DailyAPI < 0 || c.DailyBatches < 0 || c.DailyRecords < 0 || c.DailyQueryJobs < 0:
 		return errors.New("localorg: limits must not be negative")
-	case c.JobsPerPage < 0 || c.QueryPage < 0:
+	case c.JobsPerPage < 0 || c.QueryPage < 0 || c.ResultPage < 0 || c.ResultFile < 0:
 		return errors.New("localorg: page sizes must not be negative")
 	}
 	return nil

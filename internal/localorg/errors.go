@@ -1,6 +1,7 @@
 package localorg
 
 import (
+	"bytes"
 	"encoding/json"
 	"encoding/xml"
 	"fmt"
@@ -40,8 +41,11 @@ func writeError(w http.ResponseWriter, r *http.Request, e *apiError) {
 		fmt.Fprintf(w, "%s%s", `<?xml version="1.0" encoding="UTF-8"?>`, body)
 		return
 	}
-	body, _ := json.Marshal([]*apiError{e})
+	var body bytes.Buffer
+	enc := json.NewEncoder(&body)
+	enc.SetEscapeHTML(false) // some texts hold ids in angle brackets
+	enc.Encode([]*apiError{e})
 	w.Header().Set("Content-Type", "application/json;charset=UTF-8")
 	w.WriteHeader(e.status)
-	w.Write(body)
+	w.Write(bytes.TrimSpace(body.Bytes()))
 }

@@ -14,7 +14,7 @@ import (
 )
 
 // scenarios are tables of requests and the answers that they must get, by what they are about. Each file has its own.
-var scenarios = slices.Concat(ingestScenarios, describeScenarios, queryScenarios)
+var scenarios = slices.Concat(ingestScenarios, describeScenarios, queryScenarios, queryJobScenarios)
 
 // scenario is a talk with an org of its own.
 type scenario struct {
@@ -26,7 +26,7 @@ type scenario struct {
 // exchange is one request and its answer.
 type exchange struct {
 	// call is the method and the path below the version, or from /services or /local on. {name} in it, in body and in
-	// want stands for a value that was kept. "WAIT {job}" sends nothing and waits until the ingest job has ended.
+	// want stands for a value that was kept. "WAIT {job}" sends nothing and waits until the job has ended.
 	call   string
 	header []string // such as "Accept: text/csv"; Content-Type is JSON or CSV by the look of the body where it is not given
 	body   string
@@ -89,7 +89,7 @@ func (e exchange) run(c *client, kept map[string]string) {
 	}
 	method, to, _ := strings.Cut(fill(e.call), " ")
 	if method == "WAIT" {
-		c.wait(to)
+		c.waitEnd(to)
 		return
 	}
 	body := fill(e.body)

@@ -43,7 +43,7 @@ type route struct {
 
 // routes lists all addresses; each file names its own.
 func routes() []route {
-	list := slices.Concat(describeRoutes, queryRoutes, ingestRoutes)
+	list := slices.Concat(describeRoutes, queryRoutes, queryJobRoutes, ingestRoutes)
 	for i := range list {
 		list[i].parts = pathParts(list[i].pattern)
 	}

@@ -9,7 +9,6 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"time"
 )
@@ -134,7 +133,7 @@ func (o *Org) jobInfo(c *call) error {
 	if j.state == stateUploadComplete || j.state == stateInProgress {
 		now := o.now()
 		if gap := now.Sub(j.polled); gap < fastPoll {
-			o.violation(j, ViolationFastPoll, "asked again after %v", gap)
+			o.violation(j.id, ViolationFastPoll, "asked again after %v", gap)
 		}
 		j.polled = now
 	}
@@ -148,13 +147,9 @@ func (o *Org) listJobs(c *call) error {
 	default:
 		return refuse(400, "API_ERROR", "Invalid value: '%s' supplied for property: 'jobType'", t)
 	}
-	from := 0
-	if at := q.Get("queryLocator"); at != "" {
-		id, n, ok := strings.Cut(at, "-")
-		var err error
-		if from, err = strconv.Atoi(n); err != nil || !ok || id != jobListLocator || from < 0 {
-			return refuse(400, "API_ERROR", "Invalid value: '%s' supplied for property: 'queryLocator'", at)
-		}
+	from, err := jobListFrom(q.Get("queryLocator"))
+	if err != nil {
+		return err
 	}
 	o.mu.RLock()
 	defer o.mu.RUnlock()
@@ -237,7 +232,7 @@ func (o *Org) closeJob(j *job, user string) error {
 		return refuse(400, "INVALIDJOBSTATE", "Closing Job while data is uploaded not allowed")
 	}
 	if !j.uploaded {
-		o.violation(j, ViolationCloseEmpty, "the job holds no data")
+		o.violation(j.id, ViolationCloseEmpty, "the job holds no data")
 		if !o.cfg.CloseEmpty {
 			return refuse(400, "INVALIDJOBSTATE", "Closing Job without data not allowed")
 		}
@@ -347,7 +342,7 @@ func (o *Org) beginUpload(id string) (*job, error) {
 		return nil, refuse(400, "INVALIDJOBSTATE", "InvalidJobState : Job is not in Open state, it is in %s state", j.state)
 	}
 	if j.uploaded || j.uploading {
-		o.violation(j, ViolationSecondUpload, "the job has its data already")
+		o.violation(j.id, ViolationSecondUpload, "the job has its data already")
 		return nil, refuse(400, "BULK_API_ERROR", "Found multipe contents for job: <%s>, please 'Close' / 'Abort' / 'Delete' the current Job then create a new Job and make sure you only do 'PUT' once on a given Job.", j.id.short())
 	}
 	j.uploading = true
@@ -371,7 +366,7 @@ func (o *Org) store(dir string, j *job, body io.Reader, announced int64) (size i
 	}
 	if errors.Is(err, errTooLarge) { // status and text are a guess
 		o.mu.Lock()
-		o.violation(j, ViolationUploadSize, "%d bytes or more; %d are allowed", max(size, announced), limit)
+		o.violation(j.id, ViolationUploadSize, "%d bytes or more; %d are allowed", max(size, announced), limit)
 		o.mu.Unlock()
 		err = refuse(413, "REQUEST_ENTITY_TOO_LARGE", "The upload of job %s exceeds the limit of %d bytes after base64", j.id.short(), o.cfg.MaxUpload)
 	}

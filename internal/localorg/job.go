@@ -200,6 +200,14 @@ func (j *job) full() jobInfo {
 	return info
 }
 
+// resultsKept is how long a job and its results stay after its end.
+const resultsKept = 7 * 24 * time.Hour
+
+// expired is true when a job ended so long ago that it is gone.
+func (o *Org) expired(s state, ended time.Time) bool {
+	return s.final() && o.now().Sub(ended) >= resultsKept
+}
+
 // objectsOutsideBulk are known not to work with the Bulk API.
 var objectsOutsideBulk = map[string]bool{}
 

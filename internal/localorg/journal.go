@@ -40,6 +40,10 @@ const (
 	eventChunk
 	eventEnded
 	eventDeleted
+
+	eventQueryCreated byte = 20
+	eventQueryEnded   byte = 21
+	eventQueryDeleted byte = 22
 )
 
 // journalHeader is the first frame.
@@ -54,6 +58,7 @@ type event struct {
 	Job      uint32        `json:"job"`
 	Time     time.Time     `json:"time"`
 	Spec     *jobSpec      `json:"spec,omitempty"`
+	Query    *querySpec    `json:"query,omitempty"`
 	Version  string        `json:"version,omitempty"`
 	User     string        `json:"user,omitempty"`
 	Size     int64         `json:"size,omitempty"`

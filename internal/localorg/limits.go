@@ -14,7 +14,7 @@ func (o *Org) limits(c *call) error {
 	return c.reply(200, map[string]limit{
 		"DailyApiRequests":              left(o.cfg.DailyAPI, &o.calls),
 		"DailyBulkApiBatches":           left(o.cfg.DailyBatches, &o.batches),
-		"DailyBulkV2QueryJobs":          full(10_000),
+		"DailyBulkV2QueryJobs":          left(o.cfg.DailyQueryJobs, &o.queryJobCount),
 		"DailyBulkV2QueryFileStorageMB": full(976_562),
 		"DailyAsyncApexExecutions":      full(250_000),
 		"DataStorageMB":                 full(1_073),

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -23,28 +24,30 @@ type Org struct {
 	cancel context.CancelFunc
 	wg     sync.WaitGroup
 
-	mu        sync.RWMutex // guards all below
-	tables    []*table     // by object index
-	prefixes  map[string]*table
-	user      []byte // id of the org's own user, 18 characters
-	jobs      map[uint32]*job
-	nextJob   uint32
-	firstJob  uint64 // number of the id of job 0
-	sessions  map[string]session
-	queries   map[string]*cursor
-	nextQuery uint64
-	queue     []task // internal batches that wait for a slot
-	running   int
-	calls     window // requests of the last 24 hours
-	batches   window
-	records   window
-	audit     auditLog
-	faults    []*Fault
-	journal   *journal // nil in memory
-	frame     []byte   // scratch of commit
-	scratch   []byte
-	broken    error // why nothing can be kept any more
-	closed    bool
+	mu            sync.RWMutex // guards all below
+	tables        []*table     // by object index
+	prefixes      map[string]*table
+	user          []byte // id of the org's own user, 18 characters
+	jobs          map[uint32]*job
+	queryJobs     map[uint32]*queryJob
+	nextJob       uint32 // of both kinds
+	firstJob      uint64 // number of the id of job 0
+	sessions      map[string]session
+	queries       map[string]*cursor
+	nextQuery     uint64
+	queue         []task // internal batches that wait for a slot
+	running       int
+	calls         window // requests of the last 24 hours
+	batches       window
+	queryJobCount window
+	records       window
+	audit         auditLog
+	faults        []*Fault
+	journal       *journal // nil in memory
+	frame         []byte   // scratch of commit
+	scratch       []byte
+	broken        error // why nothing can be kept any more
+	closed        bool
 }
 
 const orgID = "00D5g0000000001"
@@ -66,7 +69,7 @@ func Open(cfg Config) (*Org, error) {
 	}
 	o := &Org{
 		cfg: cfg, schema: s,
-		prefixes: map[string]*table{}, jobs: map[uint32]*job{}, sessions: map[string]session{}, queries: map[string]*cursor{},
+		prefixes: map[string]*table{}, jobs: map[uint32]*job{}, queryJobs: map[uint32]*queryJob{}, sessions: map[string]session{}, queries: map[string]*cursor{},
 	}
 	o.routes = routes()
 	o.ctx, o.cancel = context.WithCancel(context.Background())
@@ -81,6 +84,11 @@ func Open(cfg Config) (*Org, error) {
 	for _, j := range o.sortedJobs() {
 		if j.state == stateUploadComplete || j.state == stateInProgress {
 			o.startLater(j)
+		}
+	}
+	for _, n := range sortedKeys(o.queryJobs) {
+		if j := o.queryJobs[n]; !j.state.final() {
+			o.startQuery(j)
 		}
 	}
 	return o, nil
@@ -149,6 +157,11 @@ func (o *Org) uploadDir() (string, error) {
 func (o *Org) now() time.Time { return o.cfg.Now() }
 
 func (o *Org) table(obj *object) *table { return o.tables[obj.index] }
+
+// sortedKeys gives the numbers of jobs in ascending order.
+func sortedKeys[V any](jobs map[uint32]V) []uint32 {
+	return slices.Sorted(maps.Keys(jobs))
+}
 
 // sortedJobs gives the jobs by their number.
 func (o *Org) sortedJobs() []*job {

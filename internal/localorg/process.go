@@ -126,7 +126,7 @@ func (o *Org) start(j *job) error {
 		return nil
 	}
 	if !l.utf8 && j.uploaded {
-		o.violation(j, ViolationEncoding, "the upload holds bytes that are no UTF-8")
+		o.violation(j.id, ViolationEncoding, "the upload holds bytes that are no UTF-8")
 	}
 	j.layout, j.plan = l, p
 	j.begin(l.rows)

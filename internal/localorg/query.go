@@ -3,6 +3,7 @@ package localorg
 import (
 	"encoding/json"
 	"fmt"
+	"net/http"
 	"strconv"
 	"strings"
 	"time"
@@ -19,6 +20,7 @@ type cursor struct {
 	query *soql
 	found []uint32
 	made  time.Time
+	size  int // records of a page
 }
 
 const (
@@ -34,19 +36,30 @@ func (o *Org) runQuery(c *call, deleted bool) error {
 	if text == "" {
 		return refuse(400, "MALFORMED_QUERY", "A query string has to be specified")
 	}
-	q, err := parseSOQL(o.schema, text)
+	q, err := parseSOQL(o.schema, text, o.now())
+	if err != nil {
+		return err
+	}
+	size, err := o.pageSize(c.r)
 	if err != nil {
 		return err
 	}
 	o.mu.RLock()
 	found := o.eval(q, deleted)
+	var sums []byte
+	if len(q.aggregates) > 0 {
+		sums = o.aggregate(q, found)
+	}
 	o.mu.RUnlock()
+	if sums != nil {
+		return c.send(200, "application/json;charset=UTF-8", sums)
+	}
 	if q.count {
 		return c.reply(200, map[string]any{"totalSize": len(found), "done": true, "records": []any{}})
 	}
-	cur := &cursor{query: q, found: found, made: o.now()}
+	cur := &cursor{query: q, found: found, made: o.now(), size: size}
 	locator := ""
-	if len(found) > o.cfg.QueryPage {
+	if len(found) > size {
 		locator = o.keep(cur)
 	}
 	return o.page(c, cur, locator, 0)
@@ -79,9 +92,25 @@ func (o *Org) queryMore(c *call) error {
 	return o.page(c, cur, name, n)
 }
 
+// pageSize is how many records the client wants on a page: Sforce-Query-Options: batchSize=200 up to 2000.
+func (o *Org) pageSize(r *http.Request) (int, error) {
+	for option := range strings.SplitSeq(r.Header.Get("Sforce-Query-Options"), ",") {
+		name, value, _ := strings.Cut(strings.TrimSpace(option), "=")
+		if !strings.EqualFold(name, "batchSize") {
+			continue
+		}
+		n, err := strconv.Atoi(strings.TrimSpace(value))
+		if err != nil || n < 200 || n > 2000 { // the text is a guess
+			return 0, refuse(400, "INVALID_BATCH_SIZE", "batchSize must be from 200 to 2000")
+		}
+		return min(n, o.cfg.QueryPage), nil
+	}
+	return o.cfg.QueryPage, nil
+}
+
 // page answers with the records from a place on.
 func (o *Org) page(c *call, cur *cursor, locator string, from int) error {
-	end := min(from+o.cfg.QueryPage, len(cur.found))
+	end := min(from+cur.size, len(cur.found))
 	b := fmt.Appendf(nil, `{"totalSize":%d,"done":%t,`, len(cur.found), end == len(cur.found))
 	if end < len(cur.found) {
 		b = fmt.Appendf(b, `"nextRecordsUrl":"/services/data/v%s/query/%s-%d",`, c.version, locator, end)
@@ -90,6 +119,10 @@ func (o *Org) page(c *call, cur *cursor, locator string, from int) error {
 	o.mu.RLock()
 	t := o.table(cur.query.from)
 	comma := false
+	kids := make([]map[string][]uint32, len(cur.query.children))
+	for i := range kids {
+		kids[i] = o.childrenOf(&cur.query.children[i], t, cur.found[from:end])
+	}
 	for _, ord := range cur.found[from:end] {
 		if t.places[ord] == 0 { // gone for good since the query began
 			continue
@@ -99,10 +132,59 @@ func (o *Org) page(c *call, cur *cursor, locator string, from int) error {
 		}
 		comma = true
 		b = o.appendRecord(b, c.version, cur.query.fields, 0, t, ord, t.record(ord))
+		if len(kids) > 0 {
+			b = b[:len(b)-1]
+			for i := range kids {
+				b = o.appendChildren(b, c.version, &cur.query.children[i], kids[i][t.id(ord).String()])
+			}
+			b = append(b, '}')
+		}
 	}
 	o.mu.RUnlock()
 	b = append(b, "]}"...)
 	return c.send(200, "application/json;charset=UTF-8", b)
+}
+
+// childrenOf finds the children of some parents, by the parent's id. Callers hold the lock.
+func (o *Org) childrenOf(child *childQuery, parents *table, list []uint32) map[string][]uint32 {
+	wanted := map[string]bool{}
+	for _, ord := range list {
+		wanted[parents.id(ord).String()] = true
+	}
+	t := o.table(child.query.from)
+	kids := map[string][]uint32{}
+	all := *child.query
+	all.limit, all.offset = -1, 0 // they count for each parent
+	for _, ord := range o.eval(&all, false) {
+		if id := string(o.value(t, ord, t.record(ord), child.lookup)); wanted[id] {
+			kids[id] = append(kids[id], ord)
+		}
+	}
+	for id, ords := range kids {
+		ords = ords[min(child.query.offset, len(ords)):]
+		if child.query.limit >= 0 {
+			ords = ords[:min(child.query.limit, len(ords))]
+		}
+		kids[id] = ords
+	}
+	return kids
+}
+
+// appendChildren writes the children of one record as a query answer of their own; null when there are none.
+func (o *Org) appendChildren(b []byte, version string, child *childQuery, ords []uint32) []byte {
+	b = fmt.Appendf(b, `,"%s":`, child.name)
+	if len(ords) == 0 {
+		return append(b, "null"...)
+	}
+	b = fmt.Appendf(b, `{"totalSize":%d,"done":true,"records":[`, len(ords))
+	t := o.table(child.query.from)
+	for i, ord := range ords {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = o.appendRecord(b, version, child.query.fields, 0, t, ord, t.record(ord))
+	}
+	return append(b, "]}"...)
 }
 
 // appendRecord writes a record as JSON with the fields of paths; depth is how many steps of each path lie behind.
@@ -143,11 +225,15 @@ func (o *Org) appendJSON(b []byte, t *table, ord uint32, r record, f *field) []b
 	if f.Type == "address" {
 		return o.appendAddress(b, t, ord, r, f)
 	}
-	v := o.value(t, ord, r, f)
+	return appendJSONValue(b, f.kind, o.value(t, ord, r, f))
+}
+
+// appendJSONValue writes a stored value; nil is null.
+func appendJSONValue(b []byte, k kind, v []byte) []byte {
 	if v == nil {
 		return append(b, "null"...)
 	}
-	switch f.kind {
+	switch k {
 	case kindInt, kindDouble, kindBool:
 		return append(b, v...)
 	case kindDatetime:

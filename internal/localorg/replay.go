@@ -69,8 +69,17 @@ func (o *Org) sweep() error {
 			return fmt.Errorf("the upload of job %s is not as it was; remove the folder to start with an empty org", j.id)
 		}
 	}
+	for _, j := range o.queryJobs {
+		if j.state != stateJobComplete {
+			continue
+		}
+		keep[filepath.Base(o.resultPath(j))] = true
+		if info, err := os.Stat(o.resultPath(j)); err != nil || info.Size() < j.result.size {
+			return fmt.Errorf("the result of query job %s is not as it was; remove the folder to start with an empty org", j.id)
+		}
+	}
 	for _, e := range entries {
-		if !keep[e.Name()] && (strings.HasSuffix(e.Name(), ".csv") || strings.HasSuffix(e.Name(), ".part")) {
+		if !keep[e.Name()] && (strings.HasSuffix(e.Name(), ".csv") || strings.HasSuffix(e.Name(), ".part") || strings.HasSuffix(e.Name(), ".result")) {
 			if err := os.Remove(filepath.Join(o.dir, e.Name())); err != nil && !errors.Is(err, fs.ErrNotExist) {
 				return err
 			}
@@ -93,8 +102,11 @@ func (o *Org) replay(kind byte, payload []byte) error {
 	if err := json.Unmarshal(payload, &e); err != nil {
 		return err
 	}
-	if kind == eventCreated {
+	switch kind {
+	case eventCreated:
 		return o.replayCreated(&e)
+	case eventQueryCreated, eventQueryEnded, eventQueryDeleted:
+		return o.replayQuery(kind, &e)
 	}
 	j := o.jobs[e.Job]
 	if j == nil {
@@ -134,6 +146,39 @@ func (o *Org) replayHeader(payload []byte) error {
 		return errors.New("the org was made with another schema; open it with that one, or remove the folder to start with an empty org")
 	}
 	o.build(h.Seed)
+	return nil
+}
+
+func (o *Org) replayQuery(kind byte, e *event) error {
+	if kind == eventQueryCreated {
+		if e.Query == nil {
+			return errFrame
+		}
+		major, err := parseVersion("v" + e.Version)
+		if err != nil {
+			return err
+		}
+		q, err := parseBulkSOQL(o.schema, e.Query.Query, e.Time)
+		if err != nil {
+			return err
+		}
+		sortColumns(q, major)
+		o.queryJobs[e.Job] = &queryJob{number: e.Job, id: makeID("750", o.firstJob+uint64(e.Job)), spec: *e.Query, query: q, version: e.Version, major: major,
+			user: []byte(e.User), created: e.Time, stamp: e.Time, state: stateUploadComplete}
+		o.queryJobCount.add(e.Time, 1)
+		o.nextJob = max(o.nextJob, e.Job+1)
+		return nil
+	}
+	j := o.queryJobs[e.Job]
+	switch {
+	case j == nil:
+		return fmt.Errorf("event for unknown query job %d", e.Job)
+	case kind == eventQueryDeleted:
+		delete(o.queryJobs, e.Job)
+		return nil
+	}
+	j.state, j.message, j.active, j.stamp = parseState(e.State), e.Message, e.Active, e.Time
+	j.processed, j.result = e.Rows, resultFile{rows: e.Rows, size: e.Size}
 	return nil
 }
 

@@ -36,7 +36,7 @@ func (o *Org) results(c *call, kind resultKind) error {
 		return refuse(400, "INVALIDJOBSTATE", "InvalidJobState : Job is in %s state, results are available when it has ended", j.state)
 	}
 	if c.version != j.version {
-		o.violation(j, ViolationVersion, "results asked for with %s, the job was made with %s", c.version, j.version)
+		o.violation(j.id, ViolationVersion, "results asked for with %s, the job was made with %s", c.version, j.version)
 	}
 	w := resultWriter{job: j, kind: kind, cfg: &o.cfg, layout: j.layout, plan: j.plan}
 	w.delim = delimiters[j.spec.ColumnDelimiter]

@@ -115,16 +115,26 @@ func (f *field) indexed() bool {
 	return f.kind != kindID && (f.ExternalID || f.IDLookup || f.Unique)
 }
 
+// childRelation is a lookup of another object that points here.
+type childRelation struct {
+	Object           string `json:"childSObject"`
+	Field            string `json:"field"`
+	Name             string `json:"relationshipName"`
+	CascadeDelete    bool   `json:"cascadeDelete"`
+	RestrictedDelete bool   `json:"restrictedDelete"`
+}
+
 // object is one sObject, from its describe.
 type object struct {
-	Name       string   `json:"name"`
-	Label      string   `json:"label"`
-	KeyPrefix  string   `json:"keyPrefix"`
-	Createable bool     `json:"createable"`
-	Updateable bool     `json:"updateable"`
-	Deletable  bool     `json:"deletable"`
-	Queryable  bool     `json:"queryable"`
-	Fields     []*field `json:"fields"`
+	Name       string          `json:"name"`
+	Label      string          `json:"label"`
+	KeyPrefix  string          `json:"keyPrefix"`
+	Createable bool            `json:"createable"`
+	Updateable bool            `json:"updateable"`
+	Deletable  bool            `json:"deletable"`
+	Queryable  bool            `json:"queryable"`
+	Fields     []*field        `json:"fields"`
+	Children   []childRelation `json:"childRelationships"`
 
 	index    int
 	describe []byte            // the describe answer as served

@@ -21,14 +21,15 @@ var update = flag.Bool("update", false, "rewrite the files that a test compares 
 // precision,scale), label, flags. Flags: req not nillable, ro neither createable nor updateable, audit
 // createable only, ext external id, uniq, cs case sensitive, lookup idLookup, name the name field,
 // def=V default value, ref=A;B, rel=N relationship name, in=F compound field, restricted, v=A;B picklist values,
-// auto auto number, casc children are deleted with the parent.
+// auto auto number, casc children are deleted with the parent, restr parents with such children may not be deleted,
+// kids=N name of the relationship from the parent to its children.
 const schemaSpec = `
 object Account 001 Account Accounts
  $std(Account ID)
  Name string(255) "Account Name" req name
  Type picklist(255) "Account Type" v=Prospect;Customer - Direct;Customer - Channel;Channel Partner / Reseller;Installation Partner;Technology Partner;Other
  RecordTypeId reference(18) "Record Type ID" ref=RecordType rel=RecordType
- ParentId reference(18) "Parent Account ID" ref=Account rel=Parent
+ ParentId reference(18) "Parent Account ID" ref=Account rel=Parent kids=ChildAccounts
  $address(Billing)
  Phone phone(40) "Account Phone"
  Fax phone(40) "Account Fax"
@@ -44,9 +45,10 @@ object Account 001 Account Accounts
  Tier__c picklist(255) "Tier" restricted v=Gold;Silver;Bronze
  Active__c boolean "Active"
  Score__c double(16,2) "Score"
+ Regions__c multipicklist(4099) "Regions" restricted v=AMER;APAC;EMEA
 object Contact 003 Contact Contacts
  $std(Contact ID)
- AccountId reference(18) "Account ID" ref=Account rel=Account casc
+ AccountId reference(18) "Account ID" ref=Account rel=Account casc kids=Contacts
  LastName string(80) "Last Name" req in=Name
  FirstName string(40) "First Name" in=Name
  Name string(121) "Full Name" ro name
@@ -66,7 +68,7 @@ object Contact 003 Contact Contacts
  Legacy_Id__c string(40) "Legacy Id" ext uniq
 object Opportunity 006 Opportunity Opportunities
  $std(Opportunity ID)
- AccountId reference(18) "Account ID" ref=Account rel=Account casc
+ AccountId reference(18) "Account ID" ref=Account rel=Account casc kids=Opportunities
  Name string(120) "Name" req name
  Description textarea(32000) "Description"
  StageName picklist(255) "Stage" req v=Prospecting;Qualification;Needs Analysis;Value Proposition;Id. Decision Makers;Perception Analysis;Proposal/Price Quote;Negotiation/Review;Closed Won;Closed Lost
@@ -81,8 +83,8 @@ object Opportunity 006 Opportunity Opportunities
 object Case 500 Case Cases
  $std(Case ID)
  CaseNumber string(30) "Case Number" req ro auto name lookup
- ContactId reference(18) "Contact ID" ref=Contact rel=Contact
- AccountId reference(18) "Account ID" ref=Account rel=Account
+ ContactId reference(18) "Contact ID" ref=Contact rel=Contact restr kids=Cases
+ AccountId reference(18) "Account ID" ref=Account rel=Account restr kids=Cases
  SuppliedEmail email(80) "Email Address"
  Type picklist(255) "Case Type" v=Mechanical;Electrical;Electronic;Structural;Other
  Status picklist(255) "Status" def=New v=New;Working;Escalated;Closed
@@ -115,8 +117,8 @@ object Lead 00Q Lead Leads
  Legacy_Id__c string(40) "Legacy Id" ext uniq
 object Task 00T Task Tasks
  $std(Activity ID)
- WhoId reference(18) "Name ID" ref=Contact;Lead rel=Who
- WhatId reference(18) "Related To ID" ref=Account;Opportunity;Case;Invoice__c rel=What
+ WhoId reference(18) "Name ID" ref=Contact;Lead rel=Who kids=Tasks
+ WhatId reference(18) "Related To ID" ref=Account;Opportunity;Case;Invoice__c rel=What kids=Tasks
  Subject combobox(255) "Subject" v=Call;Email;Send Letter;Send Quote;Other
  ActivityDate date "Due Date Only"
  Status picklist(255) "Status" req def=Not Started v=Not Started;In Progress;Completed;Waiting on someone else;Deferred
@@ -128,14 +130,22 @@ object Invoice__c a00 Invoice Invoices
  $std(Record ID)
  OwnerId reference(18) "Owner ID" req def=$user ref=Group;User rel=Owner
  Name string(80) "Invoice Number" req ro auto name lookup
- Account__c reference(18) "Account" ref=Account rel=Account__r
- Opportunity__c reference(18) "Opportunity" ref=Opportunity rel=Opportunity__r
+ Account__c reference(18) "Account" ref=Account rel=Account__r kids=Invoices__r
+ Opportunity__c reference(18) "Opportunity" ref=Opportunity rel=Opportunity__r kids=Invoices__r
  Amount__c currency(16,2) "Amount"
  Issued__c date "Issued" req
  Due__c datetime "Due"
  Paid__c boolean "Paid"
  Status__c picklist(255) "Status" restricted v=Draft;Sent;Paid;Void
  Notes__c textarea(32000) "Notes"
+ Legacy_Id__c string(40) "Legacy Id" ext uniq
+object Invoice_Line__c a01 "Invoice Line" "Invoice Lines"
+ $std(Record ID)
+ Name string(80) "Line Number" req ro auto name lookup
+ Invoice__c reference(18) "Invoice" req audit ref=Invoice__c rel=Invoice__r casc kids=Lines__r
+ Product__c string(120) "Product" req
+ Quantity__c double(18,2) "Quantity" req
+ Price__c currency(16,2) "Price"
  Legacy_Id__c string(40) "Legacy Id" ext uniq
 object User 005 User Users nodelete
  $std(User ID)
@@ -288,6 +298,10 @@ func specField(object, line string) node {
 			f["autoNumber"] = true
 		case "casc":
 			f["cascadeDelete"] = true
+		case "restr":
+			f["restrictedDelete"] = true
+		case "kids":
+			f["kids"] = val // not a part of the field; taken out below
 		case "restricted":
 			f["restrictedPicklist"] = true
 		case "in":
@@ -362,6 +376,15 @@ func snapshots() map[string][]byte {
 		}
 	}
 	files := map[string][]byte{}
+	names := map[string]any{} // of child relationships, by object and field
+	for _, o := range objects {
+		for _, f := range o.fields {
+			if kids, ok := f["kids"]; ok {
+				names[fmt.Sprint(o.head["name"], ".", f["name"])] = kids
+				delete(f, "kids")
+			}
+		}
+	}
 	for _, o := range objects {
 		children := []node{}
 		for _, child := range objects {
@@ -369,7 +392,7 @@ func snapshots() map[string][]byte {
 				for _, target := range f["referenceTo"].([]string) {
 					if target == o.head["name"] {
 						children = append(children, node{"cascadeDelete": f["cascadeDelete"], "childSObject": child.head["name"], "deprecatedAndHidden": false,
-							"field": f["name"], "junctionIdListNames": []string{}, "junctionReferenceTo": []string{}, "relationshipName": nil, "restrictedDelete": false})
+							"field": f["name"], "junctionIdListNames": []string{}, "junctionReferenceTo": []string{}, "relationshipName": names[fmt.Sprint(child.head["name"], ".", f["name"])], "restrictedDelete": f["restrictedDelete"]})
 					}
 				}
 			}

@@ -9,9 +9,47 @@ import (
 	"unicode/utf8"
 )
 
+// prepare runs the queries inside a condition. Callers hold the lock.
+func (o *Org) prepare(c condition) {
+	switch c := c.(type) {
+	case andCondition:
+		for _, part := range c.list {
+			o.prepare(part)
+		}
+	case orCondition:
+		for _, part := range c.list {
+			o.prepare(part)
+		}
+	case notCondition:
+		o.prepare(c.of)
+	case *semiJoin:
+		t := o.table(c.query.from)
+		c.found = map[string]bool{}
+		for _, ord := range o.eval(c.query, false) {
+			if v := o.follow(&c.query.fields[0], t, ord, t.record(ord)); v != nil {
+				c.found[string(v)] = true
+			}
+		}
+	}
+}
+
+// selects is true when a query means the record. Callers hold the lock.
+func (o *Org) selects(q *soql, t *table, ord uint32, deleted bool) bool {
+	if t.places[ord] == 0 {
+		return false
+	}
+	r := t.record(ord)
+	if r.deleted() && !deleted {
+		return false
+	}
+	return q.where == nil || o.matches(q.where, t, ord, r)
+}
+
 // eval finds the records that a query means and gives their ordinals in order. Callers hold the lock.
 func (o *Org) eval(q *soql, deleted bool) []uint32 {
 	t := o.table(q.from)
+	deleted = deleted || q.allRows
+	o.prepare(q.where)
 	var found []uint32
 	stop := -1 // how many are enough
 	if q.limit >= 0 && len(q.orderBy) == 0 {
@@ -19,14 +57,9 @@ func (o *Org) eval(q *soql, deleted bool) []uint32 {
 	}
 	candidates := o.candidates(q, t)
 	try := func(ord uint32) bool {
-		if t.places[ord] == 0 {
-			return true
+		if o.selects(q, t, ord, deleted) {
+			found = append(found, ord)
 		}
-		r := t.record(ord)
-		if r.deleted() && !deleted || q.where != nil && !o.matches(q.where, t, ord, r) {
-			return true
-		}
-		found = append(found, ord)
 		return len(found) != stop
 	}
 	switch {
@@ -61,7 +94,7 @@ func (o *Org) candidates(q *soql, t *table) []uint32 {
 	}
 	for _, cond := range conds {
 		c, ok := cond.(compare)
-		if !ok || c.op != "=" && c.op != "IN" || len(c.path.steps) > 0 || slices.Contains(c.literals, literal{null: true}) {
+		if !ok || c.op != "=" && c.op != "IN" || slices.ContainsFunc(c.literals, func(l literal) bool { return l.until != "" }) || len(c.path.steps) > 0 || slices.Contains(c.literals, literal{null: true}) {
 			continue
 		}
 		x := t.index(c.path.field)
@@ -122,6 +155,9 @@ func (o *Org) matches(c condition, t *table, ord uint32, r record) bool {
 		return false
 	case notCondition:
 		return !o.matches(c.of, t, ord, r)
+	case *semiJoin:
+		v := o.follow(&c.path, t, ord, r)
+		return v != nil && c.found[string(v)] != c.not
 	case compare:
 		return c.holds(o.follow(&c.path, t, ord, r))
 	}
@@ -138,13 +174,20 @@ func (c *compare) holds(v []byte) bool {
 		return c.equal(v, c.literals[0])
 	case "!=":
 		return !c.equal(v, c.literals[0])
+	case "INCLUDES", "EXCLUDES":
+		in := slices.ContainsFunc(c.literals, func(l literal) bool { return includes(v, l.text) })
+		return in == (c.op == "INCLUDES")
 	case "LIKE":
 		return v != nil && like(strings.ToLower(string(v)), strings.ToLower(c.literals[0].text))
 	}
 	if v == nil || c.literals[0].null {
 		return false
 	}
-	n := compareValues(c.path.field.kind, v, []byte(c.literals[0].text))
+	with := c.literals[0].text
+	if until := c.literals[0].until; until != "" && (c.op == "<=" || c.op == ">") { // after the span, not after its start
+		return (compareValues(c.path.field.kind, v, []byte(until)) < 0) == (c.op == "<=")
+	}
+	n := compareValues(c.path.field.kind, v, []byte(with))
 	switch c.op {
 	case "<":
 		return n < 0
@@ -160,10 +203,24 @@ func (c *compare) equal(v []byte, l literal) bool {
 	if v == nil || l.null {
 		return v == nil && l.null
 	}
+	if l.until != "" {
+		return l.text <= string(v) && string(v) < l.until
+	}
 	if f := c.path.field; f.kind <= kindMulti && !f.CaseSensitive {
 		return strings.EqualFold(string(v), l.text)
 	}
 	return string(v) == l.text
+}
+
+// includes is true when a multi-select value holds all the values that want lists.
+func includes(v []byte, want string) bool {
+	have := strings.Split(strings.ToLower(string(v)), ";")
+	for part := range strings.SplitSeq(strings.ToLower(want), ";") {
+		if !slices.Contains(have, part) {
+			return false
+		}
+	}
+	return true
 }
 
 // compareValues orders two stored values; text without regard to case.

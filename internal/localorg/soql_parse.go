@@ -1,79 +1,56 @@
 package localorg
 
 import (
+	"slices"
 	"strconv"
 	"strings"
+	"time"
 )
 
-// soql is a parsed query.
-type soql struct {
-	count   bool // SELECT COUNT()
-	fields  []path
-	from    *object
-	where   condition // nil: all
-	orderBy []order
-	limit   int // -1: none
-	offset  int
-}
-
-// path leads from the queried object to a field: through lookups to parents, then to the field itself.
-type path struct {
-	name  string   // as written
-	steps []*field // the lookups
-	refs  []*object
-	field *field
-}
-
-type order struct {
-	path      path
-	desc      bool
-	nullsLast bool
-}
-
-// condition is a node of a WHERE clause.
-type condition interface{ condition() }
-
-type (
-	andCondition struct{ list []condition }
-	orCondition  struct{ list []condition }
-	notCondition struct{ of condition }
-	// compare is field, operator, literal: = != < <= > >= LIKE, IN and NOT IN with a list.
-	compare struct {
-		path     path
-		op       string
-		literals []literal
-	}
+const (
+	maxQuery     = 100_000 // characters of a query
+	maxCondition = 4_000   // characters of a string in WHERE
 )
 
-func (andCondition) condition() {}
-func (orCondition) condition()  {}
-func (notCondition) condition() {}
-func (compare) condition()      {}
-
-// literal is a value in a query, in the stored form of its field.
-type literal struct {
-	null bool
-	text string
+// parseSOQL reads a query as the REST API takes it:
+//
+//	SELECT fields | COUNT() | aggregates FROM object [alias] [WHERE …] [ORDER BY …] [LIMIT n] [OFFSET n] [FOR …] [ALL ROWS]
+//
+// Errors are *apiError with Salesforce's codes.
+func parseSOQL(s *schema, q string, now time.Time) (*soql, error) {
+	return soqlReader{schema: s, now: now}.parse(q)
 }
 
-type parser struct {
-	schema *schema
-	tokens []token
-	from   *object
+// parseBulkSOQL reads a query as a query job takes it.
+func parseBulkSOQL(s *schema, q string, now time.Time) (*soql, error) {
+	return soqlReader{schema: s, now: now, bulk: true}.parse(q)
 }
 
-// parseSOQL reads a query: SELECT fields | COUNT() FROM object [WHERE …] [ORDER BY …] [LIMIT n] [OFFSET n]. Errors are
-// *apiError with Salesforce's codes.
-func parseSOQL(s *schema, q string) (*soql, error) {
-	if len(q) > 100_000 {
-		return nil, refuse(400, "MALFORMED_QUERY", "SOQL statement is longer than 100000 characters")
+func (r soqlReader) parse(text string) (*soql, error) {
+	if len(text) > maxQuery && utf16Len([]byte(text)) > maxQuery {
+		return nil, refuse(400, "MALFORMED_QUERY", "SOQL statement is longer than %d characters", maxQuery)
 	}
-	tokens, err := lex(q)
+	tokens, err := lex(text)
 	if err != nil {
 		return nil, err
 	}
-	p := &parser{schema: s, tokens: tokens}
-	return p.query()
+	p := &parser{soqlReader: r, tokens: tokens}
+	q, err := p.query(p.object)
+	if err != nil {
+		return nil, err
+	}
+	if p.peek().kind != tokenEnd {
+		return nil, p.unexpected()
+	}
+	return q, nil
+}
+
+type parser struct {
+	soqlReader
+	tokens []token
+	from   *object
+	alias  string // of from, in lower case
+	nested bool   // inside another query
 }
 
 func (p *parser) peek() token { return p.tokens[0] }
@@ -86,12 +63,14 @@ func (p *parser) next() token {
 	return t
 }
 
-func (p *parser) accept(word string) bool {
-	if p.peek().is(word) {
-		p.next()
-		return true
+func (p *parser) accept(words ...string) bool {
+	for i, w := range words {
+		if i >= len(p.tokens) || !p.tokens[i].is(w) {
+			return false
+		}
 	}
-	return false
+	p.tokens = p.tokens[len(words):]
+	return true
 }
 
 func (p *parser) expect(word string) error {
@@ -109,48 +88,237 @@ func (p *parser) unexpected() error {
 	return malformed(t.at, "unexpected token: '%s'", t.text)
 }
 
-func (p *parser) query() (*soql, error) {
+// selected is one thing between SELECT and FROM.
+type selected struct {
+	name     token   // a field, or the field of an aggregate
+	function string  // of an aggregate, or FIELDS
+	alias    string  // of an aggregate
+	child    []token // a query in brackets, without them
+	at       int
+}
+
+var aggregateFunctions = []string{"COUNT", "COUNT_DISTINCT", "MIN", "MAX", "SUM", "AVG"}
+
+// query reads a query; from finds what its FROM names.
+func (p *parser) query(from func(token) (*object, error)) (*soql, error) {
 	if err := p.expect("SELECT"); err != nil {
 		return nil, err
 	}
 	q := &soql{limit: -1}
-	var names []token
-	if p.peek().is("COUNT") && p.tokens[1].is("(") {
-		p.next()
-		p.next()
-		if err := p.expect(")"); err != nil {
+	var list []selected
+	for {
+		s, err := p.selected()
+		if err != nil {
 			return nil, err
 		}
-		q.count = true
-	} else {
-		for {
-			t := p.next()
-			if t.kind != tokenWord {
-				return nil, malformed(t.at, "unexpected token: '%s'", t.text)
-			}
-			names = append(names, t)
-			if !p.accept(",") {
-				break
-			}
+		list = append(list, s)
+		if !p.accept(",") {
+			break
 		}
 	}
 	if err := p.expect("FROM"); err != nil {
 		return nil, err
 	}
-	t := p.next()
-	p.from = p.schema.object(t.text)
-	if t.kind != tokenWord || p.from == nil || !p.from.Queryable {
-		return nil, refuse(400, "INVALID_TYPE", "sObject type '%s' is not supported.", t.text)
+	obj, err := from(p.next())
+	if err != nil {
+		return nil, err
 	}
-	q.from = p.from
-	for _, name := range names {
-		path, err := p.path(name)
-		if err != nil {
+	p.from, q.from = obj, obj
+	p.readAlias()
+	for _, s := range list {
+		if err := p.take(q, s, len(list)); err != nil {
 			return nil, err
 		}
-		q.fields = append(q.fields, path)
 	}
-	return q, p.tail(q)
+	if len(q.aggregates) > 0 && (len(q.fields) > 0 || len(q.children) > 0) {
+		return nil, refuse(400, "MALFORMED_QUERY", "Field must be grouped or aggregated: %s", list[0].name.text)
+	}
+	if err := p.tail(q); err != nil {
+		return nil, err
+	}
+	return q, p.checkFields(q, list)
+}
+
+// object finds the sObject that FROM names.
+func (p *parser) object(t token) (*object, error) {
+	obj := p.schema.object(t.text)
+	switch {
+	case t.kind != tokenWord:
+		return nil, malformed(t.at, "unexpected token: '%s'", t.text)
+	case p.bulk && objectsOutsideBulk[strings.ToLower(t.text)]:
+		return nil, refuse(400, "INVALIDENTITY", "Entity '%s' is not supported by the Bulk API.", t.text)
+	case obj == nil:
+		return nil, refuse(400, "INVALID_TYPE", "sObject type '%s' is not supported.", t.text)
+	case !obj.Queryable:
+		return nil, refuse(400, "INVALID_TYPE_FOR_OPERATION", "entity type %s does not support query", obj.Name)
+	}
+	return obj, nil
+}
+
+// readAlias takes the alias of the object, if there is one.
+func (p *parser) readAlias() {
+	keywords := []string{"WHERE", "ORDER", "LIMIT", "OFFSET", "GROUP", "HAVING", "FOR", "ALL", "WITH", "USING"}
+	if t := p.peek(); t.kind == tokenWord && !slices.ContainsFunc(keywords, t.is) {
+		p.alias = strings.ToLower(t.text)
+		p.next()
+	}
+}
+
+func (p *parser) selected() (selected, error) {
+	t := p.next()
+	s := selected{name: t, at: t.at}
+	switch {
+	case t.is("("):
+		depth := 1
+		for {
+			t := p.next()
+			switch {
+			case t.kind == tokenEnd:
+				return s, malformed(t.at, "unexpected end of query")
+			case t.is("("):
+				depth++
+			case t.is(")"):
+				depth--
+			}
+			if depth == 0 {
+				s.child = append(s.child, token{kind: tokenEnd, at: t.at})
+				return s, nil
+			}
+			s.child = append(s.child, t)
+		}
+	case t.kind != tokenWord:
+		return s, malformed(t.at, "unexpected token: '%s'", t.text)
+	case t.is("TYPEOF"):
+		if p.bulk { // the text varies
+			return s, refuse(400, "API_ERROR", "TYPEOF is not supported in Bulk Query")
+		}
+		return s, refuse(400, "MALFORMED_QUERY", "TYPEOF is not built into the local org")
+	case !p.peek().is("("):
+		return s, nil
+	}
+	p.next()
+	s.function = strings.ToUpper(t.text)
+	if s.name = p.peek(); s.name.is(")") {
+		s.name = token{}
+	} else {
+		p.next()
+	}
+	if err := p.expect(")"); err != nil {
+		return s, err
+	}
+	if a := p.peek(); a.kind == tokenWord && !a.is("FROM") {
+		s.alias = a.text
+		p.next()
+	}
+	return s, nil
+}
+
+// take enters one thing of the SELECT list.
+func (p *parser) take(q *soql, s selected, n int) error {
+	switch {
+	case s.child != nil:
+		return p.takeChild(q, s)
+	case s.function == "":
+		path, err := p.path(s.name)
+		q.fields = append(q.fields, path)
+		return err
+	case s.function == "FIELDS":
+		return p.takeFields(q, s.name)
+	case !slices.Contains(aggregateFunctions, s.function):
+		return malformed(s.at, "unexpected token: '%s'", s.function)
+	case p.bulk: // the text varies
+		return refuse(400, "API_ERROR", "Aggregate functions are not supported in Bulk Query")
+	case s.name.text == "":
+		if s.function != "COUNT" || n > 1 {
+			return malformed(s.at, "unexpected token: ')'")
+		}
+		q.count = true
+		return nil
+	}
+	path, err := p.path(s.name)
+	if err != nil {
+		return err
+	}
+	a := aggregate{function: s.function, path: path, alias: s.alias}
+	if a.alias == "" {
+		a.alias = "expr" + itoa(len(q.aggregates))
+	}
+	q.aggregates = append(q.aggregates, a)
+	return nil
+}
+
+// takeFields enters FIELDS(STANDARD), FIELDS(CUSTOM) or FIELDS(ALL).
+func (p *parser) takeFields(q *soql, which token) error {
+	if p.bulk && !which.is("STANDARD") { // the text is a guess
+		return refuse(400, "API_ERROR", "FIELDS(%s) is not supported in Bulk Query", strings.ToUpper(which.text))
+	}
+	if !which.is("STANDARD") && !which.is("CUSTOM") && !which.is("ALL") {
+		return malformed(which.at, "unexpected token: '%s'", which.text)
+	}
+	for _, f := range p.from.Fields {
+		custom := strings.HasSuffix(f.Name, "__c")
+		if which.is("STANDARD") && custom || which.is("CUSTOM") && !custom || p.bulk && f.kind == kindCompound {
+			continue
+		}
+		q.fields = append(q.fields, path{name: f.Name, field: f})
+	}
+	return nil
+}
+
+func (p *parser) takeChild(q *soql, s selected) error {
+	if p.bulk {
+		return refuse(400, "API_ERROR", "Aggregate Relationships not supported in Bulk V2 Query with CSV content type")
+	}
+	if p.nested { // a real org goes deeper from v58 on
+		return malformed(s.at, "a query inside a query inside a query is not built into the local org")
+	}
+	child := childQuery{}
+	inner := &parser{soqlReader: p.soqlReader, tokens: s.child, nested: true}
+	var err error
+	child.query, err = inner.query(func(t token) (*object, error) {
+		for _, rel := range p.from.Children {
+			if obj := p.schema.object(rel.Object); obj != nil && strings.EqualFold(rel.Name, t.text) && rel.Name != "" {
+				child.name, child.lookup = rel.Name, obj.field(rel.Field)
+				return obj, nil
+			}
+		}
+		return nil, refuse(400, "INVALID_TYPE", "Didn't understand relationship '%s' in FROM part of query call. If you are attempting to use a custom relationship, be sure to append the '__r' after the custom relationship name. Please reference your WSDL or the describe call for the appropriate names.", t.text)
+	})
+	if err != nil {
+		return err
+	}
+	if t := inner.peek(); t.kind != tokenEnd {
+		return inner.unexpected()
+	}
+	q.children = append(q.children, child)
+	return nil
+}
+
+// checkFields refuses what may not be selected, now that the whole query is known.
+func (p *parser) checkFields(q *soql, list []selected) error {
+	for _, s := range list {
+		if s.function == "FIELDS" && !s.name.is("STANDARD") && (q.limit < 0 || q.limit > 200) {
+			return refuse(400, "MALFORMED_QUERY", "The SOQL FIELDS function must have a LIMIT of at most 200")
+		}
+	}
+	seen := map[string]bool{}
+	for _, f := range q.fields {
+		name := strings.ToLower(f.column())
+		if seen[name] {
+			return refuse(400, "INVALID_FIELD", "duplicate field selected: %s", f.name)
+		}
+		seen[name] = true
+		if !p.bulk {
+			continue
+		}
+		switch {
+		case f.field.kind == kindCompound && f.field.Type == "base64":
+			return refuse(400, "FEATURENOTENABLED", "FeatureNotEnabled : Binary field not supported")
+		case f.field.kind == kindCompound:
+			return refuse(400, "API_ERROR", "Selecting compound data not supported in Bulk Query")
+		}
+	}
+	return nil
 }
 
 func (p *parser) tail(q *soql) (err error) {
@@ -159,10 +327,13 @@ func (p *parser) tail(q *soql) (err error) {
 			return err
 		}
 	}
-	if p.accept("ORDER") {
-		if err := p.expect("BY"); err != nil {
-			return err
+	if t := p.peek(); t.is("GROUP") || t.is("HAVING") {
+		if p.bulk { // the text varies
+			return refuse(400, "API_ERROR", "GROUP BY is not supported in Bulk Query")
 		}
+		return refuse(400, "MALFORMED_QUERY", "GROUP BY is not built into the local org")
+	}
+	if p.accept("ORDER", "BY") {
 		for {
 			o, err := p.order()
 			if err != nil {
@@ -179,14 +350,19 @@ func (p *parser) tail(q *soql) (err error) {
 			return err
 		}
 	}
-	if p.accept("OFFSET") {
+	if p.peek().is("OFFSET") {
+		if p.bulk { // the text varies
+			return refuse(400, "API_ERROR", "OFFSET is not supported in Bulk Query")
+		}
+		p.next()
 		if q.offset, err = p.number(); err != nil {
 			return err
 		}
 	}
-	if p.peek().kind != tokenEnd {
+	if p.accept("FOR") && !p.accept("VIEW") && !p.accept("REFERENCE") && !p.accept("UPDATE") {
 		return p.unexpected()
 	}
+	q.allRows = p.accept("ALL", "ROWS")
 	return nil
 }
 
@@ -233,8 +409,8 @@ func (p *parser) path(t token) (path, error) {
 	out := path{name: t.text}
 	obj := p.from
 	parts := strings.Split(t.text, ".")
-	if len(parts) > 1 && strings.EqualFold(parts[0], obj.Name) && obj.byRel[strings.ToLower(parts[0])] == nil {
-		parts = parts[1:] // the object's own name may stand before a field
+	if first := strings.ToLower(parts[0]); len(parts) > 1 && obj.byRel[first] == nil && (first == p.alias || strings.EqualFold(first, obj.Name)) {
+		parts = parts[1:] // the object's alias or its own name may stand before a field
 	}
 	for _, rel := range parts[:len(parts)-1] {
 		f := obj.byRel[strings.ToLower(rel)]
@@ -257,135 +433,4 @@ func (p *parser) path(t token) (path, error) {
 		return path{}, noField(obj, last)
 	}
 	return out, nil
-}
-
-func (p *parser) or() (condition, error) {
-	return p.chain("OR", p.and, func(list []condition) condition { return orCondition{list} })
-}
-
-func (p *parser) and() (condition, error) {
-	return p.chain("AND", p.not, func(list []condition) condition { return andCondition{list} })
-}
-
-func (p *parser) chain(word string, part func() (condition, error), join func([]condition) condition) (condition, error) {
-	var list []condition
-	for {
-		c, err := part()
-		if err != nil {
-			return nil, err
-		}
-		list = append(list, c)
-		if !p.accept(word) {
-			break
-		}
-	}
-	if len(list) == 1 {
-		return list[0], nil
-	}
-	return join(list), nil
-}
-
-func (p *parser) not() (condition, error) {
-	if p.accept("NOT") {
-		c, err := p.not()
-		return notCondition{c}, err
-	}
-	if p.accept("(") {
-		c, err := p.or()
-		if err != nil {
-			return nil, err
-		}
-		return c, p.expect(")")
-	}
-	return p.compare()
-}
-
-func (p *parser) compare() (condition, error) {
-	path, err := p.path(p.next())
-	if err != nil {
-		return nil, err
-	}
-	c := compare{path: path}
-	t := p.next()
-	c.op = strings.ToUpper(t.text)
-	switch c.op {
-	case "NOT":
-		if err := p.expect("IN"); err != nil {
-			return nil, err
-		}
-		c.op = "NOT IN"
-		fallthrough
-	case "IN":
-		if err := p.expect("("); err != nil {
-			return nil, err
-		}
-		for {
-			l, err := p.literal(&c)
-			if err != nil {
-				return nil, err
-			}
-			c.literals = append(c.literals, l)
-			if !p.accept(",") {
-				return c, p.expect(")")
-			}
-		}
-	case "=", "!=", "<", "<=", ">", ">=", "LIKE":
-		l, err := p.literal(&c)
-		c.literals = []literal{l}
-		return c, err
-	}
-	return nil, malformed(t.at, "unexpected token: '%s'", t.text)
-}
-
-// literal reads a value and brings it into the stored form of the field that it is compared with.
-func (p *parser) literal(c *compare) (literal, error) {
-	t := p.next()
-	f := c.path.field
-	if t.is("null") {
-		return literal{null: true}, nil
-	}
-	mismatch := func() (literal, error) {
-		return literal{}, refuse(400, "INVALID_FIELD", "value of filter criterion for field '%s' must be of type %s%s", f.Name, strings.TrimPrefix(f.kind.xsdType(), "xsd:"),
-			map[bool]string{true: " and should not be enclosed in quotes"}[t.kind == tokenText])
-	}
-	switch f.kind {
-	case kindInt, kindDouble:
-		if t.kind != tokenNumber || !isDecimal([]byte(t.text)) {
-			return mismatch()
-		}
-		x, _ := strconv.ParseFloat(t.text, 64)
-		return literal{text: strconv.FormatFloat(x, 'f', -1, 64)}, nil
-	case kindBool:
-		if !t.is("true") && !t.is("false") {
-			return mismatch()
-		}
-		return literal{text: strings.ToLower(t.text)}, nil
-	case kindDate:
-		if _, ok := parseDate([]byte(t.text)); t.kind != tokenNumber || !ok {
-			return mismatch()
-		}
-		return literal{text: t.text}, nil
-	case kindDatetime:
-		at, ok := parseDatetime([]byte(t.text))
-		if t.kind != tokenNumber || !ok {
-			return mismatch()
-		}
-		return literal{text: at.Format(datetimeForm)}, nil
-	case kindID, kindReference:
-		if t.kind != tokenText {
-			return mismatch()
-		}
-		id, ok := parseID([]byte(t.text))
-		if !ok {
-			return literal{}, refuse(400, "INVALID_QUERY_FILTER_OPERATOR", "invalid ID field: %s", t.text)
-		}
-		return literal{text: id.String()}, nil
-	}
-	if t.kind != tokenText {
-		return mismatch()
-	}
-	if c.op != "LIKE" {
-		t.text = strings.NewReplacer(`\_`, `_`, `\%`, `%`).Replace(t.text)
-	}
-	return literal{text: t.text}, nil
 }
