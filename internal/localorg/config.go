@@ -29,6 +29,17 @@ type Config struct {
 	ClientID, ClientSecret string
 	// JWTKey checks JWT bearer assertions (RS256). nil: the flow is refused.
 	JWTKey *rsa.PublicKey
+	// Password and SecurityToken, one behind the other, are what every user of the org logs in with over SOAP and by the
+	// username-password flow. "": these ways are closed.
+	Password, SecurityToken string
+	// RedirectURIs are where the web server flow may send a browser, besides addresses on the machine itself.
+	RedirectURIs []string
+	// RotateRefresh makes refresh tokens work once: each use brings a new one, and a second use ends all that came from
+	// the login.
+	RotateRefresh bool
+	// NotApproved, NoRunAs and NoIntrospection make the app that ClientID names one that no administrator approved for
+	// users, that has no user for client credentials, and that may not introspect tokens.
+	NotApproved, NoRunAs, NoIntrospection bool
 	// TokenLife is how long a token from a login works, counted from the login; stricter than a real org, where
 	// use prolongs it. 0: two hours.
 	TokenLife time.Duration

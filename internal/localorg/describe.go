@@ -41,10 +41,9 @@ func versions(w http.ResponseWriter, r *http.Request) error {
 
 func (o *Org) resources(c *call) error {
 	base := "/services/data/v" + c.version
-	org, _ := parseID([]byte(orgID))
 	return c.reply(200, map[string]string{
 		"sobjects": base + "/sobjects", "query": base + "/query", "queryAll": base + "/queryAll", "limits": base + "/limits", "jobs": base + "/jobs",
-		"identity": fmt.Sprintf("%s/id/%s/%s", baseURL(c.r), org, c.user),
+		"identity": identityURL(baseURL(c.r), c.user),
 	})
 }
 

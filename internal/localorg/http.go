@@ -104,6 +104,9 @@ func (o *Org) answer(w http.ResponseWriter, r *http.Request, parts []string, end
 // endpoint names a request by method and pattern, such as "PUT jobs/ingest/{}/batches", for the audit and for faults.
 func (o *Org) endpoint(method string, parts []string) string {
 	path := strings.Join(parts, "/")
+	if len(parts) == 3 && parts[0] == "id" {
+		path = "id/{}/{}"
+	}
 	if len(parts) >= 3 && parts[0] == "services" && parts[1] == "data" {
 		path = strings.Join(parts[3:], "/")
 		for i := range o.routes {
@@ -130,12 +133,17 @@ func (o *Org) serve(w http.ResponseWriter, r *http.Request, parts []string, endp
 	if broken != nil {
 		return fmt.Errorf("the journal cannot be written: %w", broken)
 	}
+	if len(parts) == 3 && parts[0] == "id" {
+		return o.serveIdentity(w, r, parts[1], parts[2])
+	}
 	if len(parts) < 2 || parts[0] != "services" {
 		return errNotFound
 	}
 	switch {
 	case parts[1] == "oauth2" && len(parts) == 3:
 		return o.serveOAuth(w, r, parts[2])
+	case strings.EqualFold(parts[1], "Soap") && (len(parts) == 4 || len(parts) == 5) && parts[2] == "u":
+		return o.serveSOAP(w, r, parts[3])
 	case parts[1] != "data":
 		return errNotFound
 	case len(parts) == 2:

@@ -36,33 +36,33 @@ func (a *audience) UnmarshalJSON(data []byte) error {
 // grantJWT checks an assertion: RS256 with the org's key, an issuer that is the client id, an audience that is a login
 // host or this org, a user of this org, and an end that is not past. How far in the future the end lies is
 // not checked; the org does not, either.
-func (o *Org) grantJWT(assertion, base string) ([]byte, *oauthError) {
+func (o *Org) grantJWT(assertion, base string) ([]byte, string, *oauthError) {
 	invalid := &oauthError{"invalid_grant", "invalid assertion"}
 	head, rest, ok1 := strings.Cut(assertion, ".")
 	body, sign, ok2 := strings.Cut(rest, ".")
 	if !ok1 || !ok2 || o.cfg.JWTKey == nil {
-		return nil, invalid
+		return nil, "", invalid
 	}
 	var header struct {
 		Alg string `json:"alg"`
 	}
 	var claims jwtClaims
 	if !decodePart(head, &header) || header.Alg != "RS256" || !decodePart(body, &claims) {
-		return nil, invalid
+		return nil, "", invalid
 	}
 	signature, err := base64.RawURLEncoding.DecodeString(sign)
 	if err != nil {
-		return nil, invalid
+		return nil, "", invalid
 	}
 	sum := sha256.Sum256([]byte(head + "." + body))
 	if rsa.VerifyPKCS1v15(o.cfg.JWTKey, crypto.SHA256, sum[:], signature) != nil {
-		return nil, invalid
+		return nil, "", invalid
 	}
 	if o.cfg.ClientID == "" || claims.Issuer != o.cfg.ClientID {
-		return nil, &oauthError{"invalid_client_id", "client identifier invalid"}
+		return nil, "", errClientID
 	}
 	if float64(o.now().Add(-clockSkew).Unix()) > claims.Expires {
-		return nil, invalid
+		return nil, "", invalid
 	}
 	audienceOK := false
 	for _, a := range claims.Audience {
@@ -72,19 +72,24 @@ func (o *Org) grantJWT(assertion, base string) ([]byte, *oauthError) {
 		}
 	}
 	if !audienceOK {
-		return nil, &oauthError{"invalid_grant", "Audience validation failed"}
+		return nil, "", &oauthError{"invalid_grant", "Audience validation failed"}
 	}
 	name := claims.Subject
 	if name == "" {
 		name = claims.Prn
 	}
 	o.mu.RLock()
-	defer o.mu.RUnlock()
 	user, ok := o.userByName(name)
-	if !ok {
-		return nil, &oauthError{"invalid_grant", "user hasn't approved this consumer"}
+	o.mu.RUnlock()
+	switch {
+	case !ok:
+		return nil, "", &oauthError{"invalid_grant", "user hasn't approved this consumer"}
+	case o.cfg.NotApproved:
+		return nil, "", errNotApproved
+	case !o.person(user).Active:
+		return nil, "", &oauthError{"invalid_grant", "inactive user"}
 	}
-	return user, nil
+	return user, claims.Issuer, nil
 }
 
 func decodePart(part string, v any) bool {

@@ -30,9 +30,12 @@ type Org struct {
 	user          []byte // id of the org's own user, 18 characters
 	jobs          map[uint32]*job
 	queryJobs     map[uint32]*queryJob
-	nextJob       uint32 // of both kinds
-	firstJob      uint64 // number of the id of job 0
-	sessions      map[string]session
+	nextJob       uint32             // of both kinds
+	firstJob      uint64             // number of the id of job 0
+	sessions      map[string]session // by access token
+	grants        map[string]*grant  // by refresh token
+	codes         map[string]code
+	families      int
 	queries       map[string]*cursor
 	nextQuery     uint64
 	queue         []task // internal batches that wait for a slot
@@ -69,7 +72,7 @@ func Open(cfg Config) (*Org, error) {
 	}
 	o := &Org{
 		cfg: cfg, schema: s,
-		prefixes: map[string]*table{}, jobs: map[uint32]*job{}, queryJobs: map[uint32]*queryJob{}, sessions: map[string]session{}, queries: map[string]*cursor{},
+		prefixes: map[string]*table{}, jobs: map[uint32]*job{}, queryJobs: map[uint32]*queryJob{}, sessions: map[string]session{}, grants: map[string]*grant{}, codes: map[string]code{}, queries: map[string]*cursor{},
 	}
 	o.routes = routes()
 	o.ctx, o.cancel = context.WithCancel(context.Background())
