@@ -178,6 +178,20 @@ func (o *Org) serveLocal(w http.ResponseWriter, r *http.Request, parts []string)
 			return refuse(400, "INVALID_FAULT", "%v", err)
 		}
 		body = f
+	case "POST rules":
+		var rule Rule
+		d := json.NewDecoder(http.MaxBytesReader(w, r.Body, 1<<20))
+		d.DisallowUnknownFields()
+		if err := d.Decode(&rule); err != nil {
+			return refuse(400, "JSON_PARSER_ERROR", "%v", err)
+		}
+		if err := o.Rule(rule); err != nil {
+			return refuse(400, "INVALID_RULE", "%v", err)
+		}
+		body = rule
+	case "DELETE rules":
+		o.ClearRules()
+		body = struct{}{}
 	case "DELETE faults":
 		o.ClearFaults()
 		body = struct{}{}

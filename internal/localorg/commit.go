@@ -2,6 +2,7 @@ package localorg
 
 import (
 	"bytes"
+	"encoding/binary"
 	"time"
 )
 
@@ -10,25 +11,27 @@ import (
 // the lock.
 func (o *Org) commit(j *job, chunk int, d *drafter, spent time.Duration) error {
 	now := o.now()
-	s := saver{org: o, job: j, plan: d.plan, now: now.Unix(), frame: o.frame[:0], rec: o.scratch[:0]}
+	s := saver{org: o, op: j.spec.Operation, firstNew: j.firstNew, plan: d.plan, now: now.Unix(), frame: o.frame[:0], rec: o.scratch[:0]}
 	if o.journal != nil {
 		s.frame = appendChunkHead(s.frame, chunkHead{job: j.number, chunk: chunk, at: now.UnixNano(), active: spent, rows: len(d.drafts)})
 	}
 	failed := 0
 	for i := range d.drafts {
 		row := &d.drafts[i]
-		id, fault := "", row.fault
+		var id string
+		fault := row.fault
 		var result outcome
-		if fault == "" && row.key != nil && d.keys[row.folded] != 1 {
+		if fault == nil && row.key != nil && d.keys[row.folded] != 1 {
 			fault = s.duplicateKey(d, row)
 		}
-		if fault == "" {
+		if fault == nil {
 			result, id, fault = s.save(row)
 		}
-		if fault != "" {
-			result = j.fail(failure{id, fault})
+		if fault != nil {
+			text := fault.String()
+			result = j.fail(failure{id, text})
 			failed++
-			s.logFailure(id, fault)
+			s.logFailure(id, text)
 		}
 		j.outcomes[chunk*chunkRows+i] = result
 	}
@@ -43,29 +46,39 @@ func (o *Org) commit(j *job, chunk int, d *drafter, spent time.Duration) error {
 }
 
 // duplicateKey refuses an external id that several rows of the chunk have.
-func (s *saver) duplicateKey(d *drafter, row *draft) string {
+func (s *saver) duplicateKey(d *drafter, row *draft) *rowFault {
 	if s.org.cfg.FirstDuplicateWins && d.keys[row.folded] > 1 {
 		d.keys[row.folded] = 0 // taken
-		return ""
+		return nil
 	}
 	return errDuplicateKey(d.plan.keyField, row.key)
 }
 
-// saver saves the rows of one chunk.
+// saver saves the rows of one chunk, or of one call.
 type saver struct {
-	org   *Org
-	job   *job
-	plan  *plan
-	now   int64  // Unix seconds
-	frame []byte // what the journal is to hold
-	rec   []byte // scratch for a record
-	names []string
+	org      *Org
+	op       string // of an ingest job
+	plan     *plan
+	firstNew uint32 // parents from this ordinal on are not seen, unless Config.SeeSiblings is set
+	now      int64  // Unix seconds
+	named    bool   // each change names its table in the frame: outside of a chunk nothing else does
+	frame    []byte // what the journal is to hold
+	rec      []byte // scratch for a record
+	names    []string
+	undo     *[]change // what was there before, where a call may have to take all back
+}
+
+// change is a record as it was before a row changed it; nil where there was none.
+type change struct {
+	table *table
+	ord   uint32
+	old   record
 }
 
 // save carries out one row. On failure id is that of the record that was meant, where it is known.
-func (s *saver) save(row *draft) (result outcome, id, fault string) {
+func (s *saver) save(row *draft) (result outcome, id string, fault *rowFault) {
 	t := s.plan.table
-	switch s.job.spec.Operation {
+	switch s.op {
 	case "insert":
 		if len(row.id) > 0 {
 			return 0, "", errIDOnInsert
@@ -94,20 +107,19 @@ func (s *saver) save(row *draft) (result outcome, id, fault string) {
 		return 0, "", errAmbiguousKey(s.plan.keyField, s.ids(row.folded))
 	}
 	ord, fault := s.target(row.id)
-	if fault != "" {
+	if fault != nil {
 		return 0, "", fault
 	}
-	switch s.job.spec.Operation {
-	case "delete":
-		old := t.record(ord)
-		times := old.stamps()
-		times.modified, times.stamp = s.now, s.now
-		s.rec = append(appendRecordHead(s.rec[:0], flagDeleted, times), old[recordHead:]...)
-		s.apply(opReplace, ord, s.rec)
-		return outcome(ord), "", ""
-	case "hardDelete":
-		s.apply(opErase, ord, nil)
-		return outcome(ord), "", ""
+	switch s.op {
+	case "delete", "hardDelete":
+		id := t.id(ord).String()
+		if fault := s.rule(row, ord); fault != nil {
+			return 0, id, fault
+		}
+		if fault := s.remove(t, ord, s.op == "hardDelete"); fault != nil {
+			return 0, id, fault
+		}
+		return outcome(ord), "", nil
 	}
 	return s.update(row, ord)
 }
@@ -123,10 +135,10 @@ func (s *saver) ids(folded string) []string {
 }
 
 // target finds the record that an Id cell means.
-func (s *saver) target(text []byte) (uint32, string) {
+func (s *saver) target(text []byte) (uint32, *rowFault) {
 	t := s.plan.table
 	if len(text) == 0 {
-		if s.job.spec.Operation == "update" {
+		if s.op == "update" {
 			return 0, errNoID
 		}
 		return 0, errNoIDDelete
@@ -143,33 +155,36 @@ func (s *saver) target(text []byte) (uint32, string) {
 		return 0, errCrossReference
 	}
 	// hardDelete also takes what is in the recycle bin
-	if t.record(ord).deleted() && s.job.spec.Operation != "hardDelete" {
+	if t.record(ord).deleted() && s.op != "hardDelete" {
 		return 0, errDeleted
 	}
-	return ord, ""
+	return ord, nil
 }
 
-func (s *saver) insert(row *draft) (outcome, string, string) {
-	if fault := s.missingOnInsert(row); fault != "" {
+func (s *saver) insert(row *draft) (outcome, string, *rowFault) {
+	if fault := s.missingOnInsert(row); fault != nil {
 		return 0, "", fault
 	}
-	if fault := s.checkWriteable(row, func(f *field) bool { return f.Createable }); fault != "" {
+	if fault := s.checkWriteable(row, func(f *field) bool { return f.Createable }); fault != nil {
 		return 0, "", fault
 	}
-	if fault := s.resolve(row); fault != "" {
+	if fault := s.resolve(row); fault != nil {
 		return 0, "", fault
 	}
-	if fault := s.checkUnique(row, -1); fault != "" {
+	if fault := s.checkUnique(row, -1); fault != nil {
 		return 0, "", fault
 	}
 	t := s.plan.table
 	ord := uint32(len(t.places))
+	if fault := s.rule(row, ord); fault != nil {
+		return 0, "", fault
+	}
 	s.buildInsert(row, ord)
 	s.apply(opInsert, ord, s.rec)
-	return outcomeCreated | outcome(ord), "", ""
+	return outcomeCreated | outcome(ord), "", nil
 }
 
-func (s *saver) update(row *draft, ord uint32) (outcome, string, string) {
+func (s *saver) update(row *draft, ord uint32) (outcome, string, *rowFault) {
 	id := s.plan.table.id(ord).String()
 	s.names = s.names[:0]
 	for i, v := range row.values {
@@ -180,21 +195,24 @@ func (s *saver) update(row *draft, ord uint32) (outcome, string, string) {
 	if len(s.names) > 0 {
 		return 0, id, errRequired(s.names)
 	}
-	if fault := s.checkWriteable(row, func(f *field) bool { return f.Updateable }); fault != "" {
+	if fault := s.checkWriteable(row, func(f *field) bool { return f.Updateable }); fault != nil {
 		return 0, id, fault
 	}
-	if fault := s.resolve(row); fault != "" {
+	if fault := s.resolve(row); fault != nil {
 		return 0, id, fault
 	}
-	if fault := s.checkUnique(row, int64(ord)); fault != "" {
+	if fault := s.checkUnique(row, int64(ord)); fault != nil {
+		return 0, id, fault
+	}
+	if fault := s.rule(row, ord); fault != nil {
 		return 0, id, fault
 	}
 	s.buildUpdate(row, s.plan.table.record(ord))
 	s.apply(opReplace, ord, s.rec)
-	return outcome(ord), "", ""
+	return outcome(ord), "", nil
 }
 
-func (s *saver) missingOnInsert(row *draft) string {
+func (s *saver) missingOnInsert(row *draft) *rowFault {
 	s.names = s.names[:0]
 	for _, r := range s.plan.required {
 		if r.column < 0 || row.values[r.column].mark != set {
@@ -207,13 +225,13 @@ func (s *saver) missingOnInsert(row *draft) string {
 		}
 	}
 	if len(s.names) == 0 {
-		return ""
+		return nil
 	}
 	return errRequired(s.names)
 }
 
 // checkWriteable refuses values for fields that may not be set.
-func (s *saver) checkWriteable(row *draft, may func(*field) bool) string {
+func (s *saver) checkWriteable(row *draft, may func(*field) bool) *rowFault {
 	s.names = s.names[:0]
 	for i, v := range row.values {
 		if f := s.plan.columns[i].field; v.mark != leave && !may(f) {
@@ -221,13 +239,13 @@ func (s *saver) checkWriteable(row *draft, may func(*field) bool) string {
 		}
 	}
 	if len(s.names) == 0 {
-		return ""
+		return nil
 	}
 	return errNotWriteable(s.names)
 }
 
 // resolve finds the records that references mean, and puts their ids in place of parents' keys.
-func (s *saver) resolve(row *draft) string {
+func (s *saver) resolve(row *draft) *rowFault {
 	for i := range row.values {
 		v, col := &row.values[i], &s.plan.columns[i]
 		if v.mark != set || col.field.kind != kindReference {
@@ -246,16 +264,16 @@ func (s *saver) resolve(row *draft) string {
 				return errParentAmbiguous(v.data, col.by, col.parent.obj.Name)
 			}
 			v.data = col.parent.id(ord).append(make([]byte, 0, 18))
-		} else if fault := s.checkReference(v.data); fault != "" {
+		} else if fault := s.checkReference(v.data); fault != nil {
 			return fault
 		}
 		if col.field.Name == "OwnerId" {
-			if fault := s.checkOwner(v.data); fault != "" {
+			if fault := s.checkOwner(v.data); fault != nil {
 				return fault
 			}
 		}
 	}
-	return ""
+	return nil
 }
 
 // parent looks a parent up by its key. Parents that the same job made are not seen.
@@ -265,7 +283,7 @@ func (s *saver) parent(col *column, key []byte) (ordinal uint32, n int) {
 	x := t.index(col.by)
 	var buf [64]byte
 	for ord := range x.ordinals(t, x.fold(buf[:0], key)) {
-		if hide && ord >= s.job.firstNew {
+		if hide && ord >= s.firstNew {
 			continue
 		}
 		if n == 0 {
@@ -278,7 +296,7 @@ func (s *saver) parent(col *column, key []byte) (ordinal uint32, n int) {
 	return ordinal, n
 }
 
-func (s *saver) checkReference(text []byte) string {
+func (s *saver) checkReference(text []byte) *rowFault {
 	id, _ := parseID(text)
 	t, ord, ok := s.org.locate(id)
 	switch {
@@ -287,20 +305,20 @@ func (s *saver) checkReference(text []byte) string {
 	case t.record(ord).deleted():
 		return errGoneReference
 	}
-	return ""
+	return nil
 }
 
-func (s *saver) checkOwner(text []byte) string {
+func (s *saver) checkOwner(text []byte) *rowFault {
 	id, _ := parseID(text)
 	t, ord, ok := s.org.locate(id)
 	if f := t.obj.field("IsActive"); ok && f != nil && !bytes.Equal(t.record(ord).raw(f.index), valueTrue) {
 		return errInactiveOwner(id, s.plan.table.obj)
 	}
-	return ""
+	return nil
 }
 
 // checkUnique refuses values that another record has; self is the ordinal of the row's own record, -1 for none.
-func (s *saver) checkUnique(row *draft, self int64) string {
+func (s *saver) checkUnique(row *draft, self int64) *rowFault {
 	t := s.plan.table
 	for i, v := range row.values {
 		f := s.plan.columns[i].field
@@ -311,7 +329,7 @@ func (s *saver) checkUnique(row *draft, self int64) string {
 			return errDuplicate(f, t.id(ord))
 		}
 	}
-	return ""
+	return nil
 }
 
 // buildInsert makes the record of a new row: its cells, the defaults of what it leaves out, auto numbers.
@@ -411,13 +429,53 @@ const (
 	opInsert
 	opReplace
 	opErase
+	opOther // a change of another record that a row brings with it
 )
 
-// apply changes the table and notes the change for the journal.
+// apply changes the row's own record and notes the change for the journal.
 func (s *saver) apply(op op, ord uint32, r record) {
-	s.plan.table.apply(op, ord, r)
+	if s.named {
+		s.applyOther(s.plan.table, op, ord, r)
+		return
+	}
+	s.change(s.plan.table, op, ord, r)
 	if s.org.journal != nil {
 		s.frame = appendChange(s.frame, op, ord, r)
+	}
+}
+
+// applyOther changes the record of another row.
+func (s *saver) applyOther(t *table, op op, ord uint32, r record) {
+	s.change(t, op, ord, r)
+	if s.org.journal != nil {
+		s.frame = append(s.frame, byte(opOther))
+		s.frame = binary.AppendUvarint(s.frame, uint64(t.obj.index))
+		s.frame = appendChange(s.frame, op, ord, r)
+	}
+}
+
+func (s *saver) change(t *table, op op, ord uint32, r record) {
+	if s.undo != nil {
+		c := change{table: t, ord: ord}
+		if op != opInsert {
+			c.old = bytes.Clone(t.record(ord))
+		}
+		*s.undo = append(*s.undo, c)
+	}
+	t.apply(op, ord, r)
+}
+
+// takeBack makes all changes undone, the last one first. Records that were made are gone for good; their ids are not
+// used again.
+func (s *saver) takeBack() {
+	list := *s.undo
+	s.undo = nil
+	for i := len(list) - 1; i >= 0; i-- {
+		if c := list[i]; c.old == nil {
+			s.applyOther(c.table, opErase, c.ord, nil)
+		} else {
+			s.applyOther(c.table, opReplace, c.ord, c.old)
+		}
 	}
 }
 

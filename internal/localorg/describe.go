@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"time"
 )
 
 var describeRoutes = []route{
@@ -42,7 +43,7 @@ func versions(w http.ResponseWriter, r *http.Request) error {
 func (o *Org) resources(c *call) error {
 	base := "/services/data/v" + c.version
 	return c.reply(200, map[string]string{
-		"sobjects": base + "/sobjects", "query": base + "/query", "queryAll": base + "/queryAll", "limits": base + "/limits", "jobs": base + "/jobs",
+		"sobjects": base + "/sobjects", "query": base + "/query", "queryAll": base + "/queryAll", "limits": base + "/limits", "jobs": base + "/jobs", "composite": base + "/composite",
 		"identity": identityURL(baseURL(c.r), c.user),
 	})
 }
@@ -54,6 +55,9 @@ var headKeys = []string{"activateable", "associateEntityType", "associateParentE
 	"triggerable", "undeletable", "updateable", "urls"}
 
 func (o *Org) sobjects(c *call) error {
+	if o.fresh(c) {
+		return nil
+	}
 	list := []map[string]json.RawMessage{}
 	for _, obj := range o.schema.objects {
 		var all map[string]json.RawMessage
@@ -71,10 +75,32 @@ func (o *Org) sobjects(c *call) error {
 	return c.reply(200, map[string]any{"encoding": "UTF-8", "maxBatchSize": 200, "sobjects": list})
 }
 
+// fresh answers 304 or 412 where the client's condition says so, and is true when that was the answer. The schema is as old as
+// the org.
+func (o *Org) fresh(c *call) bool {
+	changed := schemaDate
+	c.w.Header().Set("Last-Modified", changed.Format(http.TimeFormat))
+	if t, err := http.ParseTime(c.r.Header.Get("If-Modified-Since")); err == nil && !changed.After(t) {
+		c.w.WriteHeader(http.StatusNotModified)
+		return true
+	}
+	if t, err := http.ParseTime(c.r.Header.Get("If-Unmodified-Since")); err == nil && changed.After(t) {
+		c.w.WriteHeader(http.StatusPreconditionFailed)
+		return true
+	}
+	return false
+}
+
+// schemaDate is when the schema was last changed, in the calendar of the org.
+var schemaDate = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+
 func (o *Org) describe(c *call) error {
 	obj := o.schema.object(c.args[0])
 	if obj == nil {
 		return errNotFound
+	}
+	if o.fresh(c) {
+		return nil
 	}
 	return c.send(200, "application/json;charset=UTF-8", obj.describe)
 }

@@ -25,10 +25,10 @@ type value struct {
 // draft is a row that was read but not yet saved. Its values are columns of the plan, in that order.
 type draft struct {
 	values []value
-	id     []byte // the Id cell, "" when empty or missing
-	key    []byte // the external id of an upsert in stored form
-	folded string // the same as it is compared
-	fault  string // the row error, "" when all is well so far
+	id     []byte    // the Id cell, "" when empty or missing
+	key    []byte    // the external id of an upsert in stored form
+	folded string    // the same as it is compared
+	fault  *rowFault // nil when all is well so far
 }
 
 // drafter reads the rows of a chunk. It needs no lock. What it makes lies in the chunk's bytes and in its own memory
@@ -89,7 +89,7 @@ func (d *drafter) row() draft {
 		switch {
 		case !ok && (wrong < 0 || col.place < wrong):
 			wrong, row.fault = col.place, fault
-		case fault != "" && wrong < 0 && row.fault == "":
+		case fault != nil && wrong < 0 && row.fault == nil:
 			row.fault = fault
 		}
 		if col.place == p.key && v.mark == set {
@@ -122,23 +122,23 @@ func (d *drafter) characters() int {
 }
 
 // value reads one cell. ok is false when the text is not of the field's type at all.
-func (d *drafter) value(col *column) (v value, fault string, ok bool) {
+func (d *drafter) value(col *column) (v value, fault *rowFault, ok bool) {
 	text := d.text(col.place)
 	f := col.field
 	switch {
 	case len(text) == 0:
-		return value{}, "", true
+		return value{}, nil, true
 	case bytes.Equal(text, notAvailable):
 		if f.kind == kindBool {
 			return value{}, errNull(f), true
 		}
-		return value{mark: clear_}, "", true
+		return value{mark: clear_}, nil, true
 	case col.by != nil && col.by.kind != kindID:
 		key, fault, ok := col.by.parse(text)
-		if !ok || fault != "" { // no parent can have such a key
+		if !ok || fault != nil { // no parent can have such a key
 			return value{}, errParentNotFound(text, col.by, col.parent.obj.Name), true
 		}
-		return value{set, key}, "", true
+		return value{set, key}, nil, true
 	}
 	data, fault, ok := f.parse(text)
 	switch {
@@ -148,10 +148,10 @@ func (d *drafter) value(col *column) (v value, fault string, ok bool) {
 			place++
 		}
 		return value{}, errDeserialize(place, text, f.kind.xsdType(), f), false
-	case fault != "":
+	case fault != nil:
 		return value{}, fault, true
 	case f.kind == kindReference && !slices.Contains(col.accept, string(data[:3])):
 		return value{}, errIDType(f, text), true
 	}
-	return value{set, data}, "", true
+	return value{set, data}, nil, true
 }

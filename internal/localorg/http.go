@@ -22,13 +22,15 @@ const (
 
 // call is one request below /services/data/vNN.0 on its way to a handler.
 type call struct {
-	w       http.ResponseWriter
-	r       *http.Request
-	version string // such as "66.0"
-	major   int
-	user    []byte // who asks
-	args    []string
-	plain   bool // no gzip
+	w         http.ResponseWriter
+	r         *http.Request
+	version   string // such as "66.0"
+	major     int
+	user      []byte // who asks
+	args      []string
+	plain     bool      // no gzip
+	undo      *[]change // of a composite call: where what is saved is noted, to be taken back
+	allOrNone bool      // of a composite call: outdoes that of a collection
 }
 
 // handler answers a call; an *apiError that it returns becomes the answer.
@@ -43,11 +45,22 @@ type route struct {
 
 // routes lists all addresses; each file names its own.
 func routes() []route {
-	list := slices.Concat(describeRoutes, queryRoutes, queryJobRoutes, ingestRoutes)
+	list := slices.Concat(describeRoutes, replicationRoutes, recordRoutes, collectionRoutes, compositeRoutes, queryRoutes, queryJobRoutes, ingestRoutes)
 	for i := range list {
 		list[i].parts = pathParts(list[i].pattern)
 	}
 	return list
+}
+
+// urlParts gives the parts of an address; a slash that was escaped does not part.
+func urlParts(u *url.URL) []string {
+	parts := pathParts(u.EscapedPath())
+	for i, p := range parts {
+		if plain, err := url.PathUnescape(p); err == nil {
+			parts[i] = plain
+		}
+	}
+	return parts
 }
 
 func pathParts(path string) []string {
@@ -76,7 +89,7 @@ func (rt *route) match(parts []string) ([]string, bool) {
 // ServeHTTP answers one request: the OAuth endpoints and the list of versions without a token, /local/… for tests and
 // operators, and everything below /services/data/vNN.0 with one.
 func (o *Org) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	parts := pathParts(r.URL.Path)
+	parts := urlParts(r.URL)
 	endpoint := o.endpoint(r.Method, parts)
 	answer := func(w http.ResponseWriter) { o.answer(w, r, parts, endpoint) }
 	if f, ok := o.takeFault(endpoint); ok {
@@ -174,17 +187,23 @@ func (o *Org) serveData(w http.ResponseWriter, r *http.Request, version string, 
 	if over {
 		return refuse(403, "REQUEST_LIMIT_EXCEEDED", "TotalRequests Limit exceeded.")
 	}
+	return o.dispatch(&call{w: w, r: r, version: version[1:], major: major, user: user, plain: o.cfg.NoGzip}, parts)
+}
+
+// dispatch finds the handler of a call.
+func (o *Org) dispatch(c *call, parts []string) error {
 	for i := range o.routes {
 		rt := &o.routes[i]
 		args, ok := rt.match(parts)
 		if !ok {
 			continue
 		}
-		h := rt.methods[r.Method]
+		h := rt.methods[c.r.Method]
 		if h == nil {
-			return refuse(405, "METHOD_NOT_ALLOWED", "HTTP Method '%s' not allowed. Allowed are %s", r.Method, rt.allowed())
+			return refuse(405, "METHOD_NOT_ALLOWED", "HTTP Method '%s' not allowed. Allowed are %s", c.r.Method, rt.allowed())
 		}
-		return h(o, &call{w: w, r: r, version: version[1:], major: major, user: user, args: args, plain: o.cfg.NoGzip})
+		c.args = args
+		return h(o, c)
 	}
 	return errNotFound
 }

@@ -26,7 +26,7 @@ type journal struct {
 
 const (
 	frameHead    = 12
-	journalForm  = 1
+	journalForm  = 2
 	maxFrameSize = 1 << 30
 )
 
@@ -44,6 +44,7 @@ const (
 	eventQueryCreated byte = 20
 	eventQueryEnded   byte = 21
 	eventQueryDeleted byte = 22
+	eventWrite        byte = 30 // changes over REST
 )
 
 // journalHeader is the first frame.

@@ -32,9 +32,9 @@ const (
 const publicClient = "PlatformCLI"
 
 var (
-	errClientID  = &oauthError{"invalid_client_id", "client identifier invalid"}
-	errClient    = &oauthError{"invalid_client", "invalid client credentials"}
-	errOldToken  = &oauthError{"invalid_grant", "expired access/refresh token"}
+	errClientID    = &oauthError{"invalid_client_id", "client identifier invalid"}
+	errClient      = &oauthError{"invalid_client", "invalid client credentials"}
+	errOldToken    = &oauthError{"invalid_grant", "expired access/refresh token"}
 	errNotApproved = &oauthError{"invalid_app_access", "user is not admin approved to access this app"}
 )
 

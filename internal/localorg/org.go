@@ -27,7 +27,8 @@ type Org struct {
 	mu            sync.RWMutex // guards all below
 	tables        []*table     // by object index
 	prefixes      map[string]*table
-	user          []byte // id of the org's own user, 18 characters
+	lookups       [][]lookup // by object index: who may point to its records
+	user          []byte     // id of the org's own user, 18 characters
 	jobs          map[uint32]*job
 	queryJobs     map[uint32]*queryJob
 	nextJob       uint32             // of both kinds
@@ -46,6 +47,7 @@ type Org struct {
 	records       window
 	audit         auditLog
 	faults        []*Fault
+	rules         []*Rule
 	journal       *journal // nil in memory
 	frame         []byte   // scratch of commit
 	scratch       []byte
@@ -106,6 +108,7 @@ func (o *Org) build(seed uint64) {
 		o.tables = append(o.tables, t)
 		o.prefixes[obj.KeyPrefix] = t
 	}
+	o.findLookups()
 	o.addFixtures()
 }
 

@@ -97,6 +97,8 @@ func (o *Org) replay(kind byte, payload []byte) error {
 		return errors.New("the first frame is not a header")
 	case kind == eventChunk:
 		return o.replayChunk(payload)
+	case kind == eventWrite:
+		return o.replayWrite(payload)
 	}
 	var e event
 	if err := json.Unmarshal(payload, &e); err != nil {
@@ -228,6 +230,12 @@ func (o *Org) replayChunk(payload []byte) error {
 
 func (o *Org) replayRow(j *job, t *table, c *frameCursor) (outcome, error) {
 	op := op(c.byte())
+	for op == opOther {
+		if err := o.replayOther(c); err != nil {
+			return 0, err
+		}
+		op = readOp(c)
+	}
 	if op == opFail {
 		id := string(c.bytes(uint64(c.byte())))
 		text := string(c.bytes(c.uint()))
@@ -236,22 +244,53 @@ func (o *Org) replayRow(j *job, t *table, c *frameCursor) (outcome, error) {
 		}
 		return j.fail(failure{id, text}), nil
 	}
+	ord, err := replayChange(t, op, c)
+	if err == nil && op == opInsert {
+		ord |= uint32(outcomeCreated)
+	}
+	return outcome(ord), err
+}
+
+func readOp(c *frameCursor) op { return op(c.byte()) }
+
+// replayOther does a change that names its table.
+func (o *Org) replayOther(c *frameCursor) error {
+	index := c.uint()
+	if c.bad || index >= uint64(len(o.tables)) {
+		return errFrame
+	}
+	_, err := replayChange(o.tables[index], readOp(c), c)
+	return err
+}
+
+// replayWrite does the changes of a call that was no part of a job.
+func (o *Org) replayWrite(payload []byte) error {
+	c := frameCursor{data: payload}
+	for len(c.data) > 0 {
+		if readOp(&c) != opOther {
+			return errFrame
+		}
+		if err := o.replayOther(&c); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func replayChange(t *table, op op, c *frameCursor) (uint32, error) {
 	ord := uint32(c.uint())
 	var r record
 	if op != opErase {
 		r = record(c.bytes(c.uint()))
 	}
 	switch {
-	case c.bad || op > opErase || op != opErase && !r.wellFormed():
+	case c.bad || op < opInsert || op > opErase || op != opErase && !r.wellFormed():
 		return 0, errFrame
 	case op == opInsert && ord != uint32(len(t.places)), op != opInsert && (ord >= uint32(len(t.places)) || t.places[ord] == 0):
 		return 0, fmt.Errorf("record %d of %s does not follow from what came before", ord, t.obj.Name)
 	}
 	t.apply(op, ord, r)
-	if op == opInsert {
-		return outcomeCreated | outcome(ord), nil
-	}
-	return outcome(ord), nil
+	return ord, nil
 }
 
 func anyTrue(list []bool) bool {

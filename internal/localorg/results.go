@@ -330,7 +330,7 @@ func (w *resultWriter) appendEcho(b []byte, f *field, text []byte) []byte {
 			break
 		}
 		v, fault, ok := f.parse(text)
-		if !ok || fault != "" {
+		if !ok || fault != nil {
 			break
 		}
 		if f.kind == kindDatetime { // 2006-01-02T15:04:05Z with milliseconds

@@ -92,6 +92,8 @@ type field struct {
 	Restricted        bool       `json:"restrictedPicklist"`
 	Picklist          []pickItem `json:"picklistValues"`
 	ReferenceTo       []string   `json:"referenceTo"`
+	CascadeDelete     bool       `json:"cascadeDelete"`
+	RestrictedDelete  bool       `json:"restrictedDelete"`
 	RelationshipName  string     `json:"relationshipName"`
 	CompoundFieldName string     `json:"compoundFieldName"`
 
@@ -117,24 +119,23 @@ func (f *field) indexed() bool {
 
 // childRelation is a lookup of another object that points here.
 type childRelation struct {
-	Object           string `json:"childSObject"`
-	Field            string `json:"field"`
-	Name             string `json:"relationshipName"`
-	CascadeDelete    bool   `json:"cascadeDelete"`
-	RestrictedDelete bool   `json:"restrictedDelete"`
+	Object string `json:"childSObject"`
+	Field  string `json:"field"`
+	Name   string `json:"relationshipName"`
 }
 
 // object is one sObject, from its describe.
 type object struct {
-	Name       string          `json:"name"`
-	Label      string          `json:"label"`
-	KeyPrefix  string          `json:"keyPrefix"`
-	Createable bool            `json:"createable"`
-	Updateable bool            `json:"updateable"`
-	Deletable  bool            `json:"deletable"`
-	Queryable  bool            `json:"queryable"`
-	Fields     []*field        `json:"fields"`
-	Children   []childRelation `json:"childRelationships"`
+	Name        string          `json:"name"`
+	Label       string          `json:"label"`
+	LabelPlural string          `json:"labelPlural"`
+	KeyPrefix   string          `json:"keyPrefix"`
+	Createable  bool            `json:"createable"`
+	Updateable  bool            `json:"updateable"`
+	Deletable   bool            `json:"deletable"`
+	Queryable   bool            `json:"queryable"`
+	Fields      []*field        `json:"fields"`
+	Children    []childRelation `json:"childRelationships"`
 
 	index    int
 	describe []byte            // the describe answer as served

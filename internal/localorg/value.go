@@ -24,11 +24,11 @@ func itoa(n int) string { return strconv.Itoa(n) }
 // parse reads a cell of a CSV file in the forms that Salesforce documents. ok is false when the text is not of the
 // field's type at all ("Failed to deserialize"). problem is the row error of a value of the right type that the
 // field does not take. References are not looked up here. The value may share memory with text.
-func (f *field) parse(text []byte) (value []byte, problem string, ok bool) {
+func (f *field) parse(text []byte) (value []byte, problem *rowFault, ok bool) {
 	switch f.kind {
 	case kindBool:
 		v, ok := parseBool(text)
-		return v, "", ok
+		return v, nil, ok
 	case kindInt, kindDouble:
 		return f.parseNumber(text)
 	case kindDate:
@@ -40,19 +40,19 @@ func (f *field) parse(text []byte) (value []byte, problem string, ok bool) {
 		if ok && (y < 1700 || y > 4000) {
 			return nil, errDate(f, text), true
 		}
-		return d, "", ok
+		return d, nil, ok
 	case kindDatetime:
 		t, ok := parseDatetime(text)
 		if ok && (t.Year() < 1700 || t.Year() > 4000) {
 			return nil, errDate(f, text), true
 		}
 		if !ok {
-			return nil, "", false
+			return nil, nil, false
 		}
-		return t.AppendFormat(make([]byte, 0, 20), datetimeForm), "", true
+		return t.AppendFormat(make([]byte, 0, 20), datetimeForm), nil, true
 	case kindTime:
 		t, err := time.Parse("15:04:05.999Z", string(text))
-		return t.AppendFormat(nil, "15:04:05.000Z"), "", err == nil
+		return t.AppendFormat(nil, "15:04:05.000Z"), nil, err == nil
 	case kindPicklist:
 		if f.values != nil && !f.values[string(text)] {
 			return nil, errPicklist(f, text), true
@@ -74,12 +74,12 @@ func (f *field) parse(text []byte) (value []byte, problem string, ok bool) {
 		if !ok {
 			return nil, errIDType(f, text), true
 		}
-		return id.append(make([]byte, 0, 18)), "", true
+		return id.append(make([]byte, 0, 18)), nil, true
 	}
 	if f.Length > 0 && len(text) > f.Length && utf16Len(text) > f.Length {
 		return nil, errTooLong(f, text), true
 	}
-	return text, "", true
+	return text, nil, true
 }
 
 const datetimeForm = "2006-01-02T15:04:05Z"
@@ -154,9 +154,9 @@ func isDecimal(text []byte) bool {
 	return i == len(text)
 }
 
-func (f *field) parseNumber(text []byte) (value []byte, problem string, ok bool) {
+func (f *field) parseNumber(text []byte) (value []byte, problem *rowFault, ok bool) {
 	if !isDecimal(text) {
-		return nil, "", false
+		return nil, nil, false
 	}
 	x, err := strconv.ParseFloat(string(text), 64)
 	if err != nil || math.IsInf(x, 0) {
@@ -190,7 +190,7 @@ func (f *field) parseNumber(text []byte) (value []byte, problem string, ok bool)
 	if room > 0 && whole > room {
 		return nil, errRange(f, string(s)), true
 	}
-	return s, "", true
+	return s, nil, true
 }
 
 // parseDate checks yyyy-MM-dd and gives the year.

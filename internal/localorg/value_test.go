@@ -91,9 +91,13 @@ func TestParseValue(t *testing.T) {
 		}{&field{kind: kindEmail, Length: 80, Name: "Email", Label: "Email"}, bad, "", "INVALID_EMAIL_ADDRESS:Email: invalid email address: " + bad + ":Email --"})
 	}
 	for _, test := range tests {
-		v, fault, ok := test.field.parse([]byte(test.text))
-		if !ok {
+		v, problem, ok := test.field.parse([]byte(test.text))
+		fault := ""
+		switch {
+		case !ok:
 			fault = wrong
+		case problem != nil:
+			fault = problem.String()
 		}
 		if fault != test.fault || fault == "" && string(v) != test.want {
 			t.Errorf("%s %q: got %q, fault %q; want %q, fault %q", test.field.kind.xsdType(), test.text, v, fault, test.want, test.fault)
@@ -109,12 +113,12 @@ func FuzzParseValue(f *testing.F) {
 	f.Fuzz(func(t *testing.T, text string, k uint8) {
 		fd := &field{kind: kind(k) % kindCompound, Length: 40, Precision: 18, Scale: int(k % 4), Digits: 8}
 		v, fault, ok := fd.parse([]byte(text))
-		if !ok || fault != "" {
+		if !ok || fault != nil {
 			return
 		}
 		stored := string(v)
 		again, fault, ok := fd.parse([]byte(strings.Clone(stored)))
-		if !ok || fault != "" || string(again) != stored {
+		if !ok || fault != nil || string(again) != stored {
 			t.Fatalf("kind %d: %q is stored as %q, which is read as %q %q %v", fd.kind, text, stored, again, fault, ok)
 		}
 	})

@@ -1,0 +1,140 @@
+package localorg
+
+// remove deletes a record as the org does: children whose lookup says cascadeDelete go with it, children whose lookup says
+// restrictedDelete keep it from going, and other lookups to it are cleared. forGood leaves nothing in the recycle bin.
+func (s *saver) remove(t *table, ord uint32, forGood bool) *rowFault {
+	doomed := []place{{t, ord}}
+	seen := map[place]bool{doomed[0]: true}
+	for i := 0; i < len(doomed); i++ {
+		at := doomed[i]
+		for _, kids := range s.org.lookups[at.table.obj.index] {
+			child, f := kids.table, kids.field
+			for _, kid := range child.pointing(f, at.table.id(at.ord)) {
+				k := place{child, kid}
+				switch {
+				case seen[k]:
+				case f.CascadeDelete:
+					seen[k] = true
+					doomed = append(doomed, k)
+				case f.RestrictedDelete:
+					return errHasChildren(s.org.title(t, ord), child.obj)
+				}
+			}
+		}
+	}
+	for i := len(doomed) - 1; i >= 0; i-- { // children first
+		at := doomed[i]
+		for _, kids := range s.org.lookups[at.table.obj.index] {
+			child, f := kids.table, kids.field
+			if f.CascadeDelete || !f.Nillable {
+				continue
+			}
+			for _, kid := range child.pointing(f, at.table.id(at.ord)) {
+				if !seen[place{child, kid}] {
+					s.applyOther(child, opReplace, kid, withoutField(child.record(kid), f.index, s.now))
+				}
+			}
+		}
+		op, r := opErase, record(nil)
+		if !forGood {
+			op, r = opReplace, s.binned(at.table.record(at.ord))
+		}
+		if i == 0 {
+			s.apply(op, at.ord, r)
+		} else {
+			s.applyOther(at.table, op, at.ord, r)
+		}
+	}
+	return nil
+}
+
+// place is one record of one table.
+type place struct {
+	table *table
+	ord   uint32
+}
+
+// binned is a record as it lies in the recycle bin.
+func (s *saver) binned(old record) record {
+	times := old.stamps()
+	times.modified, times.stamp = s.now, s.now
+	s.rec = append(appendRecordHead(s.rec[:0], flagDeleted, times), old[recordHead:]...)
+	return s.rec
+}
+
+// withoutField is a record with one field set to null. Its times stay: nobody edited it.
+func withoutField(old record, index int, now int64) record {
+	times := old.stamps()
+	times.stamp = now
+	r := appendRecordHead(nil, old[0], times)
+	for i, v := range old.fields {
+		if i != index {
+			r = appendRecordField(r, i, v)
+		}
+	}
+	return r
+}
+
+// lookup is a field of a table that may point to records of an object.
+type lookup struct {
+	table *table
+	field *field
+}
+
+// findLookups lists, for each object, the lookups of all objects that may point to it.
+func (o *Org) findLookups() {
+	o.lookups = make([][]lookup, len(o.tables))
+	for _, t := range o.tables {
+		for _, f := range t.obj.Fields {
+			if f.kind != kindReference || auditFields[f.Name] || f.Name == "OwnerId" {
+				continue
+			}
+			for _, target := range f.ReferenceTo {
+				if obj := o.schema.object(target); obj != nil {
+					o.lookups[obj.index] = append(o.lookups[obj.index], lookup{t, f})
+				}
+			}
+		}
+	}
+}
+
+// pointing finds the records whose lookup holds the id. The first call for a field makes an index on it, so that loads of an org
+// in which nothing is ever deleted do not pay for one.
+func (t *table) pointing(f *field, id id15) []uint32 {
+	x := t.index(f)
+	if x == nil {
+		if t.live == 0 {
+			return nil
+		}
+		x = &index{field: f}
+		t.indexes = append(t.indexes, x)
+		for ord, at := range t.places {
+			if at == 0 {
+				continue
+			}
+			if r := t.record(uint32(ord)); !r.deleted() {
+				if v := r.raw(f.index); v != nil {
+					x.add(v, uint32(ord))
+				}
+			}
+		}
+	}
+	var list []uint32
+	var buf, key [64]byte
+	for ord := range x.ordinals(t, x.fold(buf[:0], id.append(key[:0]))) {
+		list = append(list, ord)
+	}
+	return list
+}
+
+// title is what a message calls a record: its name, or its id.
+func (o *Org) title(t *table, ord uint32) string {
+	for _, f := range t.obj.Fields {
+		if f.NameField {
+			if v := o.value(t, ord, t.record(ord), f); v != nil {
+				return string(v)
+			}
+		}
+	}
+	return t.id(ord).String()
+}
