@@ -5,7 +5,7 @@ GO ?= go
 FUZZTIME ?= 30s
 
 .DEFAULT_GOAL := help
-.PHONY: help build test check lint compiler bench fuzz torture
+.PHONY: help build test check lint compiler bench fuzz torture conformance
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -36,6 +36,13 @@ fuzz: ## each fuzz target for FUZZTIME (default 30s)
 
 torture: ## the long tests: killed at random moments, large files, every fault
 	MIGRATE_TORTURE=1 $(GO) test -run Torture -count 1 -v -timeout 60m ./...
+
+conformance: ## the local org against the Salesforce CLI and jsforce, which come from npm
+	@if ! command -v npm >/dev/null; then \
+		echo "conformance: SKIPPED, npm is not installed: the local org was not held against real clients"; \
+	else \
+		MIGRATE_CONFORMANCE=1 $(GO) test -count 1 -v -timeout 20m ./conformance; \
+	fi
 
 # The race detector needs cgo, and cgo a C compiler with the C library's headers. They are tried, not looked up by name.
 compiler:

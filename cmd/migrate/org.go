@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"crypto/rsa"
+	"crypto/tls"
 	"crypto/x509"
 	"encoding/pem"
 	"errors"
@@ -32,8 +33,9 @@ func (a *app) orgCommand() *cobra.Command {
 func (a *app) orgServeCommand() *cobra.Command {
 	var (
 		cfg     localorg.Config
-		addr    string
+		at      listenAt
 		keyFile string
+		schema  string
 	)
 	cmd := &cobra.Command{
 		Use:   "serve",
@@ -58,12 +60,24 @@ func (a *app) orgServeCommand() *cobra.Command {
 					return usagef("--jwt-public-key-file: %w", err)
 				}
 			}
-			return a.serve(cmd.Context(), cfg, addr)
+			if cfg.Password, err = a.secret("MIGRATE_PASSWORD"); err != nil {
+				return err
+			}
+			if cfg.SecurityToken, err = a.secret("MIGRATE_SECURITY_TOKEN"); err != nil {
+				return err
+			}
+			if schema != "" {
+				cfg.Schema = os.DirFS(schema)
+			}
+			return a.serve(cmd.Context(), cfg, at)
 		},
 	}
 	f := cmd.Flags()
-	f.StringVar(&addr, "listen", "127.0.0.1:8181", "loopback address; port 0 takes a free one")
+	f.StringVar(&at.addr, "listen", "127.0.0.1:8181", "loopback address; port 0 takes a free one")
 	f.StringVar(&cfg.Dir, "data", "", "folder that keeps the org across restarts (default: in memory)")
+	f.StringVar(&at.cert, "tls-cert", "", "PEM file of the certificate: serve https, TLS 1.3")
+	f.StringVar(&at.key, "tls-key", "", "PEM file of its private key")
+	f.StringVar(&schema, "schema", "", "folder of describe snapshots, one OBJECT.json each; migrate describe --snapshot writes them (default: the built-in objects)")
 	f.StringVar(&cfg.ClientID, "client-id", "", "client accepted by the token endpoint; its secret is MIGRATE_CLIENT_SECRET")
 	f.StringVar(&keyFile, "jwt-public-key-file", "", "PEM file with the RSA public key or certificate that checks JWT logins")
 	f.Uint64Var(&cfg.Seed, "seed", 1, "decides ids and the order of results")
@@ -74,25 +88,54 @@ func (a *app) orgServeCommand() *cobra.Command {
 	return cmd
 }
 
+// listenAt is where and how the local org is served.
+type listenAt struct {
+	addr      string
+	cert, key string // PEM files; "" for plain http
+}
+
+// tls is the server's configuration; nil for plain http.
+func (l listenAt) tls() (*tls.Config, error) {
+	switch {
+	case l.cert == "" && l.key == "":
+		return nil, nil
+	case l.cert == "" || l.key == "":
+		return nil, usagef("--tls-cert and --tls-key go together")
+	}
+	pair, err := tls.LoadX509KeyPair(l.cert, l.key)
+	if err != nil {
+		return nil, usagef("--tls-cert, --tls-key: %w", err)
+	}
+	return &tls.Config{Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS13, NextProtos: []string{"http/1.1"}}, nil
+}
+
 // serve listens on a loopback address only: the local org is no server for a network.
-func (a *app) serve(ctx context.Context, cfg localorg.Config, addr string) (err error) {
-	host, _, err := net.SplitHostPort(addr)
+func (a *app) serve(ctx context.Context, cfg localorg.Config, at listenAt) (err error) {
+	host, _, err := net.SplitHostPort(at.addr)
 	if err != nil {
 		return usagef("--listen: %w", err)
 	}
 	if ip := net.ParseIP(host); host != "localhost" && (ip == nil || !ip.IsLoopback()) {
-		return usagef("--listen %s: only loopback addresses, such as 127.0.0.1:8181", addr)
+		return usagef("--listen %s: only loopback addresses, such as 127.0.0.1:8181", at.addr)
+	}
+	secure, err := at.tls()
+	if err != nil {
+		return err
 	}
 	org, err := localorg.Open(cfg)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, org.Close()) }()
-	l, err := net.Listen("tcp", addr)
+	l, err := net.Listen("tcp", at.addr)
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(a.stdout, "local org at http://%s (not Salesforce); Ctrl-C ends it\n", l.Addr())
+	scheme := "http"
+	if secure != nil {
+		scheme, l = "https", tls.NewListener(l, secure)
+	}
+	fmt.Fprintf(a.stdout, "local org at %s://%s (not Salesforce); Ctrl-C ends it\n", scheme, l.Addr())
 	srv := &http.Server{Handler: org, ReadHeaderTimeout: 10 * time.Second}
 	stopped := make(chan error, 1)
 	go func() {

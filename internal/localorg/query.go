@@ -40,6 +40,9 @@ func (o *Org) runQuery(c *call, deleted bool) error {
 	if err != nil {
 		return err
 	}
+	if c.r.URL.Query().Get("columns") == "true" {
+		return o.queryColumns(c, q)
+	}
 	size, err := o.pageSize(c.r)
 	if err != nil {
 		return err

@@ -247,6 +247,9 @@ func (p *parser) take(q *soql, s selected, n int) error {
 	return nil
 }
 
+// isCustom is true for the names of custom fields.
+func isCustom(name string) bool { return strings.HasSuffix(name, "__c") }
+
 // takeFields enters FIELDS(STANDARD), FIELDS(CUSTOM) or FIELDS(ALL).
 func (p *parser) takeFields(q *soql, which token) error {
 	if p.bulk && !which.is("STANDARD") { // the text is a guess
@@ -256,7 +259,7 @@ func (p *parser) takeFields(q *soql, which token) error {
 		return malformed(which.at, "unexpected token: '%s'", which.text)
 	}
 	for _, f := range p.from.Fields {
-		custom := strings.HasSuffix(f.Name, "__c")
+		custom := isCustom(f.Name)
 		if which.is("STANDARD") && custom || which.is("CUSTOM") && !custom || p.bulk && f.kind == kindCompound {
 			continue
 		}
