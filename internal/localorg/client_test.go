@@ -69,9 +69,7 @@ func (c *client) do(method, path, contentType, body string) answer {
 
 // try is do with the error of the connection. A path that does not start with /services or /local is below the version.
 func (c *client) try(method, path, contentType, body string) (answer, error) {
-	if !strings.HasPrefix(path, "/services") && !strings.HasPrefix(path, "/local") {
-		path = "/services/data/v" + c.version + "/" + path
-	}
+	path = address(path, c.version)
 	r, err := http.NewRequest(method, "http://org.example.com"+path, strings.NewReader(body))
 	if err != nil {
 		return answer{}, err
