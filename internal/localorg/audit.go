@@ -58,7 +58,19 @@ const maxViolations = 10_000
 type auditLog struct {
 	calls      map[string]int
 	violations []Violation
+	jobs       gauge // ingest jobs between their closing and their end
+	batches    gauge // internal batches that run
 }
+
+// gauge is a number that goes up and down, and the highest that it was.
+type gauge struct{ now, peak int }
+
+func (g *gauge) in() {
+	g.now++
+	g.peak = max(g.peak, g.now)
+}
+
+func (g *gauge) out() { g.now-- }
 
 func (a *auditLog) count(endpoint string) {
 	if a.calls == nil {

@@ -97,6 +97,9 @@ type Config struct {
 	WrongColumnsFailJob bool
 	// BlankByQuoteFailsJob fails the job when a blank stands between a delimiter and a quote. Default: the row fails.
 	BlankByQuoteFailsJob bool
+	// OlderBatchTexts tells a fault of an upload as older recordings have it: "InvalidBatch : InvalidBatch : … . Batch will not
+	// be retried." Default: without the repetition and the last sentence.
+	OlderBatchTexts bool
 	// ColumnsFromOne counts columns from one in "Failed to deserialize field at col". Default: from zero.
 	ColumnsFromOne bool
 	// FirstDuplicateWins saves the first of several rows with one external id in a chunk. Default: all of them fail.

@@ -8,15 +8,15 @@ import (
 	"time"
 )
 
-// Fault is a rule that makes calls fail. Rules are asked in the order in which they were given; the first that fits a
-// call takes it.
+// Fault is a rule that makes calls or jobs fail. Rules are asked in the order in which they were given; the first that fits a
+// call takes it. jobfaults.go has the kinds that are about jobs.
 type Fault struct {
 	// Endpoint is method and pattern as in Audit.Calls, such as "PUT jobs/ingest/{}/batches". A method or a pattern
-	// of "*" fits all; "" is "* *".
+	// of "*" fits all; "" is "* *". A job is named by the call that made it: "POST jobs/ingest" or "POST jobs/query".
 	Endpoint string `json:"endpoint"`
-	// Skip is how many fitting calls pass before the first that fails.
+	// Skip is how many fitting calls or jobs pass before the first that fails.
 	Skip int `json:"skip"`
-	// Times is how many calls fail. 0 means one, -1 all.
+	// Times is how many calls or jobs fail. 0 means one, -1 all.
 	Times int `json:"times"`
 	// Kind is one of the Fault… names.
 	Kind string `json:"kind"`
@@ -26,10 +26,21 @@ type Fault struct {
 	ContentType string `json:"contentType"`
 	Body        string `json:"body"`
 	RetryAfter  string `json:"retryAfter"`
-	// Delay is how long FaultDelay waits; in JSON in nanoseconds.
+	// Delay is how long FaultDelay waits, and how long a job is stuck; in JSON in nanoseconds. A job with 0 is stuck until
+	// the rule is cleared.
 	Delay time.Duration `json:"delay"`
 	// Bytes is how much of a body FaultCutRequest, FaultCut and FaultShort let through.
 	Bytes int64 `json:"bytes"`
+	// Object limits a rule about jobs to those of one object. "": all.
+	Object string `json:"object"`
+	// Rows is how many rows of a job are processed before FaultFailJob and FaultStuckJob strike, up to the end of a chunk.
+	Rows int `json:"rows"`
+	// Every is how many rows FaultLockRows and FaultDropResult count to the next that they strike. 0 means one: all rows.
+	Every int `json:"every"`
+	// Text is the errorMessage of FaultFailJob. "": one that says that it is unknown.
+	Text string `json:"text"`
+
+	gone chan struct{} // closed when the rule is cleared
 }
 
 // The kinds of faults.
@@ -49,7 +60,15 @@ func (o *Org) Fault(f Fault) error {
 	switch f.Kind {
 	case FaultStatus, FaultReset, FaultCutRequest, FaultLoseReply, FaultCut, FaultShort, FaultDelay, FaultExpire:
 	default:
-		return fmt.Errorf("no kind of fault %q", f.Kind)
+		if !jobFaults[f.Kind] {
+			return fmt.Errorf("no kind of fault %q", f.Kind)
+		}
+	}
+	if f.Rows < 0 || f.Every < 0 || f.Bytes < 0 || f.Delay < 0 || f.Skip < 0 {
+		return fmt.Errorf("a number of the fault is negative")
+	}
+	if f.Object != "" && o.schema.object(f.Object) == nil {
+		return fmt.Errorf("no object %q in this org", f.Object)
 	}
 	if f.Endpoint != "" && len(strings.Fields(f.Endpoint)) != 2 && !strings.HasSuffix(f.Endpoint, " ") {
 		return fmt.Errorf("endpoint %q is not a method and a pattern", f.Endpoint)
@@ -60,16 +79,21 @@ func (o *Org) Fault(f Fault) error {
 	if f.Status == 0 {
 		f.Status = http.StatusServiceUnavailable
 	}
+	f.Every = max(f.Every, 1)
+	f.gone = make(chan struct{})
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.faults = append(o.faults, &f)
 	return nil
 }
 
-// ClearFaults takes all rules away. It is also DELETE /local/faults.
+// ClearFaults takes all rules away, also from the jobs that are under them. It is also DELETE /local/faults.
 func (o *Org) ClearFaults() {
 	o.mu.Lock()
 	defer o.mu.Unlock()
+	for _, f := range o.faults {
+		close(f.gone)
+	}
 	o.faults = nil
 }
 
@@ -82,7 +106,7 @@ func (o *Org) takeFault(endpoint string) (Fault, bool) {
 	defer o.mu.Unlock()
 	for _, f := range o.faults {
 		switch {
-		case f.Times == 0 || !fits(f.Endpoint, endpoint):
+		case f.Times == 0 || jobFaults[f.Kind] || !fits(f.Endpoint, endpoint):
 		case f.Skip > 0:
 			f.Skip--
 		default:

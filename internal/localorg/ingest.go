@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 )
@@ -100,6 +101,9 @@ func (o *Org) createJob(c *call) error {
 	now := o.now()
 	o.mu.Lock()
 	defer o.mu.Unlock()
+	if err := o.purge(); err != nil {
+		return err
+	}
 	j := &job{number: o.nextJob, id: makeID("750", o.firstJob+uint64(o.nextJob)), spec: spec, obj: obj, key: key,
 		version: c.version, user: c.user, created: now, stamp: now}
 	if err := o.log(eventCreated, event{Job: j.number, Time: now, Spec: &spec, Version: j.version, User: string(j.user)}); err != nil {
@@ -117,10 +121,14 @@ func (o *Org) job(text string) (*job, error) {
 		return nil, errNotFound
 	}
 	n, ok := id.number()
-	if !ok || id.prefix() != "750" || n < o.firstJob || o.jobs[uint32(n-o.firstJob)] == nil {
+	if !ok || id.prefix() != "750" || n < o.firstJob {
 		return nil, errNotFound
 	}
-	return o.jobs[uint32(n-o.firstJob)], nil
+	j := o.jobs[uint32(n-o.firstJob)]
+	if j == nil || o.gone(j) || activeRule(j.rules, FaultLoseJob) != nil {
+		return nil, errNotFound
+	}
+	return j, nil
 }
 
 func (o *Org) jobInfo(c *call) error {
@@ -147,6 +155,10 @@ func (o *Org) listJobs(c *call) error {
 	default:
 		return refuse(400, "API_ERROR", "Invalid value: '%s' supplied for property: 'jobType'", t)
 	}
+	chunked := q.Get("isPkChunkingEnabled")
+	if chunked != "" && chunked != "true" && chunked != "false" {
+		return refuse(400, "API_ERROR", "Invalid value: '%s' supplied for property: 'isPkChunkingEnabled'", chunked)
+	}
 	from, err := jobListFrom(q.Get("queryLocator"))
 	if err != nil {
 		return err
@@ -155,8 +167,8 @@ func (o *Org) listJobs(c *call) error {
 	defer o.mu.RUnlock()
 	records := []jobInfo{}
 	var next any
-	if t := q.Get("jobType"); t == "" || t == "V2Ingest" {
-		jobs := o.sortedJobs()
+	if t := q.Get("jobType"); (t == "" || t == "V2Ingest") && chunked != "true" {
+		jobs := slices.DeleteFunc(o.sortedJobs(), func(j *job) bool { return o.gone(j) || activeRule(j.rules, FaultLoseJob) != nil })
 		for _, j := range jobs[min(from, len(jobs)):] {
 			if len(records) == o.cfg.JobsPerPage {
 				next = fmt.Sprintf("/services/data/v%s/jobs/ingest?queryLocator=%s-%d", c.version, jobListLocator, from+len(records))
@@ -183,11 +195,12 @@ func (o *Org) deleteJob(c *call) error {
 	if err := o.log(eventDeleted, event{Job: j.number, Time: o.now()}); err != nil {
 		return err
 	}
+	if j.underWay() {
+		o.audit.jobs.out()
+	}
 	j.state = stateAborted // what waits for a slot passes on
 	delete(o.jobs, j.number)
-	if j.uploaded {
-		os.Remove(o.uploadPath(j))
-	}
+	o.removeUpload(j)
 	c.w.WriteHeader(204)
 	return nil
 }
@@ -219,6 +232,9 @@ func (o *Org) patchJob(c *call) error {
 	return c.reply(200, j.brief())
 }
 
+// errAbandoned refuses a job that was left open too long; it can still be aborted. The text is a guess.
+var errAbandoned = refuse(400, "INVALIDJOBSTATE", "InvalidJobState : Job was open for more than 24 hours and can no longer be used")
+
 // closeJob starts the processing of an open job.
 func (o *Org) closeJob(j *job, user string) error {
 	switch {
@@ -226,6 +242,8 @@ func (o *Org) closeJob(j *job, user string) error {
 		return refuse(400, "INVALIDJOBSTATE", "Closing already Aborted Job not allowed")
 	case j.state != stateOpen:
 		return refuse(400, "INVALIDJOBSTATE", "Closing already Completed Job not allowed")
+	case o.abandoned(j):
+		return errAbandoned
 	case user != string(j.user): // only the creator may; the text is a guess
 		return refuse(403, "INSUFFICIENT_ACCESS", "insufficient access rights on object id")
 	case j.uploading:
@@ -242,6 +260,7 @@ func (o *Org) closeJob(j *job, user string) error {
 		return err
 	}
 	j.state, j.stamp = stateUploadComplete, now
+	j.rules = o.takeJobRules("POST jobs/ingest", j.obj)
 	o.startLater(j)
 	return nil
 }
@@ -262,6 +281,9 @@ func (o *Org) end(j *job, s state, message string) error {
 	err := o.log(eventEnded, event{Job: j.number, Time: now, State: s.String(), Message: message, Active: j.active})
 	if err != nil {
 		return err
+	}
+	if j.underWay() {
+		o.audit.jobs.out()
 	}
 	j.state, j.message, j.stamp = s, message, now
 	j.failureAt = nil
@@ -340,6 +362,9 @@ func (o *Org) beginUpload(id string) (*job, error) {
 	}
 	if j.state != stateOpen { // the text is a guess
 		return nil, refuse(400, "INVALIDJOBSTATE", "InvalidJobState : Job is not in Open state, it is in %s state", j.state)
+	}
+	if o.abandoned(j) {
+		return nil, errAbandoned
 	}
 	if j.uploaded || j.uploading {
 		o.violation(j.id, ViolationSecondUpload, "the job has its data already")

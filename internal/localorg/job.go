@@ -75,6 +75,10 @@ type job struct {
 	failed    int
 	left      int // internal batches that are not finished
 	active    time.Duration
+	retries   int
+	fault     *jobError // why no more batches begin
+	rules     []*Fault
+	freed     bool // FaultStuckJob is over
 
 	polled time.Time // when it was last asked for while it ran
 }
@@ -190,7 +194,7 @@ func (j *job) listed() jobInfo {
 func (j *job) full() jobInfo {
 	info := j.listed()
 	active := j.active.Milliseconds()
-	info.jobCounters = &jobCounters{Processed: int64(j.processed), Failed: int64(j.failed), ActiveTime: active}
+	info.jobCounters = &jobCounters{Processed: int64(j.processed), Failed: int64(j.failed), Retries: int64(j.retries), ActiveTime: active}
 	if j.state.final() {
 		info.TotalTime = active
 	}
@@ -206,6 +210,19 @@ const resultsKept = 7 * 24 * time.Hour
 // expired is true when a job ended so long ago that it is gone.
 func (o *Org) expired(s state, ended time.Time) bool {
 	return s.final() && o.now().Sub(ended) >= resultsKept
+}
+
+// openFor is how long an open job can be used.
+const openFor = 24 * time.Hour
+
+// abandoned is true when a job was left open for so long that it can no longer be used.
+func (o *Org) abandoned(j *job) bool {
+	return j.state == stateOpen && o.now().Sub(j.created) >= openFor
+}
+
+// gone is true when a job is no longer there. One that was abandoned counts as ended at that time (guess).
+func (o *Org) gone(j *job) bool {
+	return o.expired(j.state, j.stamp) || j.state == stateOpen && o.now().Sub(j.created) >= openFor+resultsKept
 }
 
 // objectsOutsideBulk are known not to work with the Bulk API.

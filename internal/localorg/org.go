@@ -45,11 +45,13 @@ type Org struct {
 	batches       window
 	queryJobCount window
 	records       window
+	reserved      int // rows of batches that run, still to be counted in records
 	audit         auditLog
 	faults        []*Fault
 	rules         []*Rule
-	journal       *journal // nil in memory
-	frame         []byte   // scratch of commit
+	purged        time.Time // when jobs that are gone were last looked for
+	journal       *journal  // nil in memory
+	frame         []byte    // scratch of commit
 	scratch       []byte
 	broken        error // why nothing can be kept any more
 	closed        bool

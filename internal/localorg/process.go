@@ -3,30 +3,34 @@ package localorg
 import (
 	"errors"
 	"fmt"
-	"io"
 	"os"
+	"strings"
 	"time"
 )
 
 // task is a piece of work for a slot: a job's upload to be cut into batches, or one internal batch.
 type task struct {
 	job   *job
-	batch int // wholeUpload, or the number of the batch
+	batch int  // wholeUpload, or the number of the batch
+	paid  bool // the daily allowance of batches knows of it
 }
 
 const wholeUpload = -1
 
 // startLater puts a closed job into the queue once it has waited its time. Callers hold the lock.
 func (o *Org) startLater(j *job) {
-	if o.cfg.StartDelay == 0 {
-		o.enqueue(task{j, wholeUpload})
+	o.audit.jobs.in()
+	whole := task{job: j, batch: wholeUpload}
+	rule := activeRule(j.rules, FaultStuckQueue)
+	if o.cfg.StartDelay == 0 && rule == nil {
+		o.enqueue(whole)
 		return
 	}
 	o.wg.Go(func() {
-		if o.sleep(o.cfg.StartDelay) {
+		if o.sleep(o.cfg.StartDelay) && (rule == nil || o.waitFor(rule)) {
 			o.mu.Lock()
 			defer o.mu.Unlock()
-			o.enqueue(task{j, wholeUpload})
+			o.enqueue(whole)
 		}
 	})
 }
@@ -65,40 +69,67 @@ func (o *Org) work() {
 	for len(o.queue) > 0 && !o.closed {
 		t := o.queue[0]
 		o.queue = o.queue[1:]
-		if t.job.state != stateUploadComplete && t.job.state != stateInProgress {
-			continue // aborted or failed meanwhile
+		switch {
+		case !t.job.underWay(): // aborted or failed meanwhile
+		case t.batch == wholeUpload:
+			o.mu.Unlock()
+			err := o.start(t.job)
+			o.mu.Lock()
+			o.started(t.job, err)
+		case t.job.fault != nil: // its other batches end, and no more begin
+			o.settle(t.job, nil)
+		default:
+			o.runBatch(t)
 		}
-		o.mu.Unlock()
-		err := o.carryOut(t)
-		o.mu.Lock()
-		o.settle(t, err)
 	}
 	o.running--
 }
 
-func (o *Org) carryOut(t task) error {
-	if t.batch == wholeUpload {
-		return o.start(t.job)
+// underWay is true between the closing of a job and its end.
+func (j *job) underWay() bool { return j.state == stateUploadComplete || j.state == stateInProgress }
+
+// started notes that the batches of a job are queued, or why not. Callers hold the lock.
+func (o *Org) started(j *job, err error) {
+	if err == nil || o.closed || !j.underWay() {
+		return
 	}
-	return o.process(t.job, t.batch)
+	j.fault = o.asJobError(j, err)
+	o.finish(j)
 }
 
-// settle notes the end of a task. Callers hold the lock.
-func (o *Org) settle(t task, err error) {
-	j := t.job
-	var fault *jobError
-	switch {
-	case o.closed || j.state != stateUploadComplete && j.state != stateInProgress:
+// settle notes the end of a batch; the job ends with its last one. Callers hold the lock.
+func (o *Org) settle(j *job, err error) {
+	if o.closed || !j.underWay() {
 		return
-	case errors.As(err, &fault):
-		err = o.end(j, stateFailed, fault.text)
-	case err != nil:
+	}
+	if err != nil && j.fault == nil {
+		j.fault = o.asJobError(j, err)
+	}
+	if j.left--; j.left == 0 {
+		o.finish(j)
+	}
+}
+
+// asJobError gives an error as the job tells it.
+func (o *Org) asJobError(j *job, err error) *jobError {
+	var fault *jobError
+	if !errors.As(err, &fault) {
 		o.cfg.Logger.Error("local org: job failed", "job", j.id.String(), "error", err)
-		err = o.end(j, stateFailed, "InternalServerError : "+err.Error())
-	case t.batch != wholeUpload:
-		if j.left--; j.left == 0 {
-			err = o.end(j, stateJobComplete, "")
-		}
+		return &jobError{"InternalServerError : " + err.Error()}
+	}
+	if text, ok := strings.CutPrefix(fault.text, "InvalidBatch : "); ok && o.cfg.OlderBatchTexts {
+		return &jobError{"InvalidBatch : InvalidBatch : " + text + ". Batch will not be retried."}
+	}
+	return fault
+}
+
+// finish takes a job to its end. Callers hold the lock.
+func (o *Org) finish(j *job) {
+	var err error
+	if j.fault != nil {
+		err = o.end(j, stateFailed, j.fault.text)
+	} else {
+		err = o.end(j, stateJobComplete, "")
 	}
 	if err != nil {
 		o.cfg.Logger.Error("local org: end of a job not kept", "job", j.id.String(), "error", err)
@@ -132,7 +163,7 @@ func (o *Org) start(j *job) error {
 	j.begin(l.rows)
 	if j.state == stateUploadComplete {
 		if o.batches.sum(now) >= o.cfg.DailyBatches {
-			return &jobError{"ExceededQuota : ApiBatchItems Limit exceeded"}
+			return errBatches
 		}
 		o.batches.add(now, 1) // the job's own, empty batch
 		j.firstNew = uint32(len(o.table(j.obj).places))
@@ -141,10 +172,13 @@ func (o *Org) start(j *job) error {
 		}
 		j.state, j.stamp = stateInProgress, now
 	}
+	if err := o.interrupt(j); err != nil && err != errHeldUp {
+		return err
+	}
 	var tasks []task
 	for b := range l.batchCount() {
 		if !j.batchDone(b) {
-			tasks = append(tasks, task{j, b})
+			tasks = append(tasks, task{job: j, batch: b})
 		}
 	}
 	if j.left = len(tasks); j.left == 0 {
@@ -152,23 +186,6 @@ func (o *Org) start(j *job) error {
 	}
 	o.enqueue(tasks...)
 	return nil
-}
-
-const batchChunks = batchRows / chunkRows
-
-// chunksOf gives the first chunk of a batch and the one after its last.
-func (j *job) chunksOf(batch int) (from, to int) {
-	return batch * batchChunks, min((batch+1)*batchChunks, len(j.done))
-}
-
-func (j *job) batchDone(batch int) bool {
-	from, to := j.chunksOf(batch)
-	for _, done := range j.done[from:to] {
-		if !done {
-			return false
-		}
-	}
-	return true
 }
 
 // layoutOf reads where the rows of an upload lie; nil when the job was closed without one.
@@ -185,93 +202,4 @@ func (o *Org) layoutOf(j *job) (*layout, error) {
 	}
 	defer f.Close()
 	return split(f, d)
-}
-
-// process runs one internal batch, chunk by chunk.
-func (o *Org) process(j *job, batch int) error {
-	from, to, err := o.admit(j, batch)
-	if err != nil || from == to {
-		return err
-	}
-	f, err := os.Open(o.uploadPath(j))
-	if err != nil {
-		return fmt.Errorf("open upload: %w", err)
-	}
-	defer f.Close()
-	d := drafter{cfg: &o.cfg, plan: j.plan, op: j.spec.Operation, delim: delimiters[j.spec.ColumnDelimiter], utf8: j.layout.utf8, keys: map[string]int{}}
-	var data []byte
-	for chunk := from; chunk < to; chunk++ {
-		if !o.wanted(j, chunk) {
-			continue
-		}
-		began := time.Now()
-		if data, err = j.readChunk(f, chunk, data); err != nil {
-			return err
-		}
-		rows := j.layout.rowsOf(chunk)
-		if err := d.read(data, rows); err != nil {
-			return err
-		}
-		if !o.sleep(o.cfg.BatchTime * time.Duration(rows) / batchRows) {
-			return nil
-		}
-		o.mu.Lock()
-		if j.state == stateInProgress && !o.closed {
-			err = o.commit(j, chunk, &d, time.Since(began))
-		}
-		o.mu.Unlock()
-		if err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// admit takes a batch out of the daily allowance. A batch that a killed process had begun is already paid for.
-func (o *Org) admit(j *job, batch int) (from, to int, err error) {
-	now := o.now()
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	if j.state != stateInProgress {
-		return 0, 0, nil
-	}
-	from, to = j.chunksOf(batch)
-	begun := false
-	rows := 0
-	for c := from; c < to; c++ {
-		begun = begun || j.done[c]
-		rows += j.layout.rowsOf(c)
-	}
-	if begun {
-		return from, to, nil
-	}
-	if o.batches.sum(now) >= o.cfg.DailyBatches {
-		return 0, 0, &jobError{"ExceededQuota : ApiBatchItems Limit exceeded"}
-	}
-	if o.records.sum(now)+int64(rows) > o.cfg.DailyRecords { // the text is a guess
-		return 0, 0, &jobError{"ExceededQuota : ApiBatchItems Limit exceeded for records"}
-	}
-	o.batches.add(now, 1)
-	return from, to, nil
-}
-
-// wanted is true while a chunk is still to be done.
-func (o *Org) wanted(j *job, chunk int) bool {
-	o.mu.RLock()
-	defer o.mu.RUnlock()
-	return j.state == stateInProgress && !j.done[chunk] && !o.closed
-}
-
-// readChunk reads the bytes of a chunk into buf, which it may replace.
-func (j *job) readChunk(f io.ReaderAt, chunk int, buf []byte) ([]byte, error) {
-	from, to := j.layout.chunks[chunk], j.layout.chunks[chunk+1]
-	n := int(to - from)
-	if cap(buf) < n {
-		buf = make([]byte, n+n/4)
-	}
-	buf = buf[:n]
-	if _, err := f.ReadAt(buf, from); err != nil {
-		return nil, fmt.Errorf("read upload: %w", err)
-	}
-	return buf, nil
 }

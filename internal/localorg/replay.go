@@ -50,6 +50,9 @@ func (o *Org) openDir() (err error) {
 			return err
 		}
 	}
+	if err := o.purge(); err != nil {
+		return err
+	}
 	return o.sweep()
 }
 

@@ -54,6 +54,9 @@ func (o *Org) results(c *call, kind resultKind) error {
 	}
 	w.failures = j.failures[:len(j.failures):len(j.failures)]
 	w.org = o
+	if f := activeRule(j.rules, FaultDropResult); f != nil {
+		w.drop = f.Every
+	}
 	open := j.uploaded
 	var f *os.File
 	if open {
@@ -101,6 +104,7 @@ type resultWriter struct {
 	done            []bool
 	outcomes        []outcome
 	failures        []failure
+	drop            int // every how many rows one is missing; 0: none is
 	out             *bufio.Writer
 	columns         []*field // by place: fields whose values are written anew
 	rows            []resultRow
@@ -239,7 +243,7 @@ func (w *resultWriter) collect(chunk int) error {
 		if len(rec.cells) > 0 {
 			if !done {
 				w.rows = append(w.rows, resultRow{raw: data[:rec.end]})
-			} else if oc := w.outcomes[first+row]; w.belongs(oc) {
+			} else if oc := w.outcomes[first+row]; w.belongs(oc) && (w.drop == 0 || (first+row+1)%w.drop != 0) {
 				w.rows = append(w.rows, resultRow{data[:rec.size], oc})
 			}
 			row++

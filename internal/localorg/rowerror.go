@@ -106,3 +106,12 @@ var (
 func errHasChildren(name string, children *object) *rowFault {
 	return rowError("DELETE_FAILED", "Your attempt to delete "+name+" could not be completed because it is associated with the following "+strings.ToLower(children.LabelPlural)+".")
 }
+
+// errLocked refuses a row whose record, or the named parents of it, another transaction has. It is worth another try.
+func errLocked(ids []string) *rowFault {
+	text := "unable to obtain exclusive access to this record"
+	if len(ids) > 0 {
+		text += " or " + itoa(len(ids)) + " records: " + strings.Join(ids, ",")
+	}
+	return rowError("UNABLE_TO_LOCK_ROW", text)
+}
