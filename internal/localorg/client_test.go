@@ -185,6 +185,13 @@ func (c *client) waitEnd(id string) {
 // rows reads a result set, sorted by its last column, and checks that its header is the wanted one.
 func (c *client) rows(id, set, header string) [][]string {
 	c.t.Helper()
+	rows := c.unsorted(id, set, header)
+	slices.SortFunc(rows, func(a, b []string) int { return strings.Compare(a[len(a)-1], b[len(b)-1]) })
+	return rows
+}
+
+func (c *client) unsorted(id, set, header string) [][]string {
+	c.t.Helper()
 	a := c.get("jobs/ingest/" + id + "/" + set + "/")
 	if a.status != 200 {
 		c.t.Fatalf("%s: %d %s", set, a.status, a.body)
@@ -197,9 +204,7 @@ func (c *client) rows(id, set, header string) [][]string {
 	if err != nil {
 		c.t.Fatal(err)
 	}
-	rows = rows[1:]
-	slices.SortFunc(rows, func(a, b []string) int { return strings.Compare(a[len(a)-1], b[len(b)-1]) })
-	return rows
+	return rows[1:]
 }
 
 // insert saves rows and gives their ids in the order of the rows. The last column must tell rows apart and rise.
