@@ -50,7 +50,7 @@ type ClientCredentials struct {
 func (c ClientCredentials) Token(ctx context.Context, rt http.RoundTripper) (Token, error) {
 	host, err := baseURL("login URL", c.LoginURL)
 	if err != nil {
-		return Token{}, err
+		return Token{}, configError{err}
 	}
 	switch host {
 	case "https://login.salesforce.com", "https://test.salesforce.com":

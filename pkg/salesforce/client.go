@@ -86,7 +86,7 @@ type Client struct {
 // Open checks the configuration and gets the first token. A fixed token is not tried out; the first request does that.
 func Open(ctx context.Context, cfg Config) (*Client, error) {
 	if err := cfg.fill(); err != nil {
-		return nil, fmt.Errorf("open org: %w", err)
+		return nil, fmt.Errorf("open org: %w", configError{err})
 	}
 	c := &Client{cfg: cfg}
 	c.session = newSession(c.login)

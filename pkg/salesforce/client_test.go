@@ -183,6 +183,8 @@ func TestConfigIsChecked(t *testing.T) {
 		{"version 58", salesforce.Config{InstanceURL: "https://a.example", APIVersion: "58", Auth: fixed}, "must look like"},
 		{"version 58.5", salesforce.Config{InstanceURL: "https://a.example", APIVersion: "58.5", Auth: fixed}, "must look like"},
 		{"version with path", salesforce.Config{InstanceURL: "https://a.example", APIVersion: "58.0/x", Auth: fixed}, "must look like"},
+		{"login elsewhere", salesforce.Config{Auth: salesforce.ClientCredentials{LoginURL: "http://acme.my.salesforce.com", ClientID: "c", ClientSecret: "pw"}}, "login URL"},
+		{"jwt elsewhere", salesforce.Config{Auth: salesforce.JWTBearer{LoginURL: "acme"}}, "login URL"},
 		{"negative", salesforce.Config{InstanceURL: "https://a.example", Attempts: -1, Auth: fixed}, "negative"},
 	} {
 		c, err := salesforce.Open(t.Context(), tt.cfg)
@@ -191,6 +193,8 @@ func TestConfigIsChecked(t *testing.T) {
 			t.Errorf("%s: %v", tt.name, err)
 		case tt.want != "" && (err == nil || !strings.Contains(err.Error(), tt.want)):
 			t.Errorf("%s: got error %v, want one with %q", tt.name, err, tt.want)
+		case tt.want != "" && tt.name != "nothing" && !strings.Contains(tt.name, "token") && !errors.Is(err, salesforce.ErrConfig):
+			t.Errorf("%s: %v is no ErrConfig", tt.name, err)
 		case err != nil && strings.Contains(err.Error(), "pw"):
 			t.Errorf("%s: the error shows the password: %v", tt.name, err)
 		case tt.want == "" && strings.HasSuffix(c.InstanceURL(), "/"):

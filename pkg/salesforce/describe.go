@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -127,19 +128,48 @@ var objectName = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_]*$`)
 // Describe reads what the org says about an object, given by its API name. The error for an object that is not there,
 // or that the user may not see, is an *APIError with status 404.
 func (c *Client) Describe(ctx context.Context, object string) (*SObject, error) {
+	s, _, err := c.DescribeRaw(ctx, object)
+	return s, err
+}
+
+// DescribeRaw is Describe that also gives the answer as the org sent it, byte for byte, for a snapshot.
+func (c *Client) DescribeRaw(ctx context.Context, object string) (*SObject, json.RawMessage, error) {
 	if !objectName.MatchString(object) {
-		return nil, fmt.Errorf("describe: %q is not the API name of an object, such as Account or Invoice__c", object)
+		return nil, nil, fmt.Errorf("describe: %q is not the API name of an object, such as Account or Invoice__c", object)
 	}
-	s := new(SObject)
-	err := c.JSON(ctx, http.MethodGet, "/sobjects/"+object+"/describe", Repeat, nil, s)
+	d := new(describeAnswer)
+	err := c.JSON(ctx, http.MethodGet, "/sobjects/"+object+"/describe", Repeat, nil, d)
+	s := &d.object
 	var api *APIError
 	switch {
 	case errors.As(err, &api) && api.Status == http.StatusNotFound:
-		return nil, fmt.Errorf("describe: the org has no object %s, or the user may not see it: %w", object, err)
+		return nil, nil, fmt.Errorf("describe: the org has no object %s, or the user may not see it: %w", object, err)
 	case err != nil:
-		return nil, fmt.Errorf("describe %s: %w", object, err)
+		return nil, nil, fmt.Errorf("describe %s: %w", object, err)
 	case !strings.EqualFold(s.Name, object) || len(s.Fields) == 0:
-		return nil, fmt.Errorf("describe %s: the answer describes %q with %d fields", object, s.Name, len(s.Fields))
+		return nil, nil, fmt.Errorf("describe %s: the answer describes %q with %d fields", object, s.Name, len(s.Fields))
 	}
-	return s, nil
+	return s, d.raw, nil
+}
+
+// describeAnswer keeps the text that it was read from.
+type describeAnswer struct {
+	object SObject
+	raw    json.RawMessage
+}
+
+func (d *describeAnswer) UnmarshalJSON(data []byte) error {
+	d.raw = slices.Clone(data)
+	return json.Unmarshal(data, &d.object)
+}
+
+// SObjects lists the objects of the org that the user may see, without their fields, relationships and record types.
+func (c *Client) SObjects(ctx context.Context) ([]SObject, error) {
+	var list struct {
+		SObjects []SObject `json:"sobjects"`
+	}
+	if err := c.JSON(ctx, http.MethodGet, "/sobjects", Repeat, nil, &list); err != nil {
+		return nil, fmt.Errorf("list the objects of the org: %w", err)
+	}
+	return list.SObjects, nil
 }

@@ -31,6 +31,8 @@ func TestDescribe(t *testing.T) {
 		switch r.URL.Path {
 		case "/services/data/v66.0/sobjects/Account/describe", "/services/data/v66.0/sobjects/account/describe":
 			w.Write([]byte(accountDescribe))
+		case "/services/data/v66.0/sobjects":
+			w.Write([]byte(`{"encoding":"UTF-8","maxBatchSize":200,"sobjects":[{"name":"Account","keyPrefix":"001","queryable":true},{"name":"Thing__c","keyPrefix":"a00"}]}`))
 		case "/services/data/v66.0/sobjects/Other/describe":
 			w.Write([]byte(accountDescribe))
 		case "/services/data/v66.0/sobjects/Empty/describe":
@@ -74,6 +76,14 @@ func TestDescribe(t *testing.T) {
 	}
 	if diff := gocmp.Diff([]string{"Name"}, required); diff != "" {
 		t.Errorf("required fields (-want +got):\n%s", diff)
+	}
+
+	if _, raw, err := c.DescribeRaw(t.Context(), "Account"); err != nil || string(raw) != accountDescribe {
+		t.Errorf("raw: %v, got %s", err, raw)
+	}
+	list, err := c.SObjects(t.Context())
+	if diff := gocmp.Diff([]salesforce.SObject{{Name: "Account", KeyPrefix: "001", Queryable: true}, {Name: "Thing__c", KeyPrefix: "a00"}}, list); err != nil || diff != "" {
+		t.Errorf("objects: %v (-want +got):\n%s", err, diff)
 	}
 
 	for _, tt := range []struct{ object, outcome, say string }{

@@ -43,7 +43,7 @@
 // # What can fail and how to tell
 //
 // An answer that is not a success is an [*APIError] (use errors.As) with status, code, message and what to do next. Use
-// errors.Is with [ErrAuth], [ErrLimit], [ErrTemporary] and [ErrOutcomeUnknown] to decide; never compare texts.
+// errors.Is with [ErrConfig], [ErrAuth], [ErrLimit], [ErrTemporary] and [ErrOutcomeUnknown] to decide; never compare texts.
 // A body that ends early is an error of its reader and matches ErrTemporary (class Ask: ErrOutcomeUnknown). HTTP cannot show the early end of an answer
 // that has neither a length nor chunks nor compression; who reads such bodies must count rows.
 //

@@ -10,6 +10,8 @@ import (
 
 // What an error means for the caller; to be asked with errors.Is. ErrTemporary and ErrOutcomeUnknown exclude each other.
 var (
+	// ErrConfig: the Config or the Auth cannot work as it is set up, such as plain http to another machine. Nothing was sent.
+	ErrConfig = errors.New("wrong configuration")
 	// ErrAuth: the org or the login host refused the credentials (401 twice, or a refused login). Repeating is useless.
 	ErrAuth = errors.New("authentication refused")
 	// ErrLimit: the org's API calls of the last 24 hours are used up. Repeating soon is useless.
@@ -19,6 +21,12 @@ var (
 	// ErrOutcomeUnknown: the org may have acted on the request or not. Read the state before sending anything again.
 	ErrOutcomeUnknown = errors.New("outcome unknown")
 )
+
+// configError is a mistake in the configuration; its text is that of the mistake alone.
+type configError struct{ error }
+
+func (e configError) Is(target error) bool { return target == ErrConfig }
+func (e configError) Unwrap() error        { return e.error }
 
 // APIError is an answer of the org, of its login host or of a gateway before it that is not a success.
 type APIError struct {

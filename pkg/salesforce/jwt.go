@@ -33,7 +33,7 @@ const assertionLife = 3 * time.Minute
 func (j JWTBearer) Token(ctx context.Context, rt http.RoundTripper) (Token, error) {
 	host, err := baseURL("login URL", firstOf(j.LoginURL, "https://login.salesforce.com"))
 	if err != nil {
-		return Token{}, err
+		return Token{}, configError{err}
 	}
 	if j.ClientID == "" || j.Username == "" || j.Key == nil {
 		return Token{}, fmt.Errorf("a JWT login needs a client id, a user name and a private key: %w", ErrAuth)
