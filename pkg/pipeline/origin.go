@@ -26,7 +26,7 @@ func (j *jobRun) sourceColumns() int {
 func (j *jobRun) sourceValues(b arrow.RecordBatch, row int) []string {
 	values := make([]string, j.sourceColumns())
 	for i := range values {
-		values[i] = b.Column(i).ValueStr(row)
+		values[i] = string(sources.AppendText(nil, b.Column(i), row))
 	}
 	return values
 }

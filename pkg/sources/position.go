@@ -6,9 +6,11 @@ package sources
 type Position struct {
 	// Row is the number of records of the split before this one, good and bad alike. The first is 0.
 	Row int64 `json:"row"`
-	// Offset is the number of bytes before the record in the file as it lies on disk, before any decoding.
+	// Offset is the number of bytes before the record in the file as it lies on disk, before any decoding. In a
+	// compressed file it counts the bytes that came out of it, in a Parquet file rows.
 	Offset int64 `json:"offset"`
-	// Line is the physical line the record begins on. The first line of a file is 1.
+	// Line is the physical line the record begins on; where there are no lines, the number of the record in its
+	// file or query. The first is 1.
 	Line int64 `json:"line"`
 	// Blank is the number of blank lines of the split before the record.
 	Blank int64 `json:"blank,omitempty"`

@@ -9,7 +9,8 @@ import (
 // Source is one logical table: a set of files, or later a query, whose records all have the same
 // columns. A Source does not change after it was opened and is safe for concurrent use.
 type Source interface {
-	// Schema has one utf8 field per source column, named as in the source. Names may occur twice.
+	// Schema has one field per source column, named as in the source, with the type that it has there;
+	// text files have utf8 alone. Names may occur twice.
 	Schema() *arrow.Schema
 	// Splits returns the same splits with the same ids in the same order on every call and on every
 	// run over the same input.
@@ -36,15 +37,15 @@ type Reader interface {
 type Split struct {
 	// ID is unique within the source and the same on every run.
 	ID string `json:"id"`
-	// Path is the file as it was named to OpenCSV. Name absolute paths where a process with another
-	// working folder is to open the split.
+	// Path is the file as it was named, or what the user calls a query. Name absolute paths where a
+	// process with another working folder is to open the split.
 	Path string `json:"path"`
-	// Start is where the first record stands (or would stand): after the header, Row 0.
+	// Start is where the first record stands (or would stand), Row 0: in a text after the header.
 	Start Position `json:"start"`
 	// End is the offset of the first byte that no longer belongs to the split. It stands at the
-	// end of a record.
+	// end of a record. In a Parquet file offsets count rows of the file; a query has none.
 	End int64 `json:"end"`
-	// Dialect is how the text is to be read.
+	// Dialect is how a text is to be read.
 	Dialect Dialect `json:"dialect"`
 	// Fingerprint is what the file looked like when the split was made.
 	Fingerprint Fingerprint `json:"fingerprint"`
@@ -53,7 +54,7 @@ type Split struct {
 // Batch is a run of consecutive records. Every record of the range is in exactly one of Rows and Bad;
 // Pos and Bad[i].Pos carry the row numbers by which the two interleave.
 type Batch struct {
-	// Rows holds the good records, one utf8 column per source column, no nulls. The caller releases
+	// Rows holds the good records, with the schema of the source; a text has no nulls. The caller releases
 	// it; its memory is its own and does not depend on the Reader.
 	Rows arrow.RecordBatch
 	// Pos is the position of each row of Rows.

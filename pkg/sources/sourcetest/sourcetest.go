@@ -19,7 +19,6 @@ import (
 	"slices"
 	"testing"
 
-	"github.com/apache/arrow-go/v18/arrow/array"
 	"github.com/apache/arrow-go/v18/arrow/memory"
 	"github.com/google/go-cmp/cmp"
 
@@ -230,7 +229,11 @@ func records(src sources.Source, b sources.Batch) ([]Record, error) {
 	for i, p := range b.Pos {
 		rec := Record{Pos: p}
 		for _, col := range b.Rows.Columns() {
-			rec.Fields = append(rec.Fields, string([]byte(col.(*array.String).Value(i)))) // a copy: the batch is released
+			text := sources.AppendText(nil, col, i) // a copy: the batch is released
+			if col.IsNull(i) {
+				text = []byte("NULL")
+			}
+			rec.Fields = append(rec.Fields, string(text))
 		}
 		recs = append(recs, rec)
 	}
