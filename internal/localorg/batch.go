@@ -132,27 +132,49 @@ func (o *Org) process(r *batchRun) error {
 	return nil
 }
 
-// processChunk saves a chunk that was read, in the time that it takes.
+// processChunk saves a chunk that was read, in the time that it takes and with the locks that it needs.
 func (o *Org) processChunk(r *batchRun, chunk int, d *drafter, began time.Time) error {
-	j, rows := r.job, len(d.drafts)
-	if !o.sleep(o.cfg.BatchTime * time.Duration(rows) / batchRows) {
+	service := o.cfg.BatchTime * time.Duration(len(d.drafts)) / batchRows
+	if service == 0 {
+		_, err := o.commitChunk(r, chunk, d, began)
+		return err
+	}
+	locks := o.lock(r, d)
+	if locks == nil || !o.sleep(service) {
 		return nil
+	}
+	failed, err := o.commitChunk(r, chunk, d, began)
+	if o.cfg.SlowRetries && failed > 0 {
+		o.sleep(service)
 	}
 	o.mu.Lock()
 	defer o.mu.Unlock()
+	o.locks.release(locks, time.Now())
+	if err == nil && r.locked > o.cfg.LockFailures && r.job.state == stateInProgress && !o.closed && !r.job.batchDone(r.batch) {
+		return o.putBack(r)
+	}
+	return err
+}
+
+// commitChunk saves a chunk and says how many of its rows failed.
+func (o *Org) commitChunk(r *batchRun, chunk int, d *drafter, began time.Time) (failed int, err error) {
+	j := r.job
+	o.mu.Lock()
+	defer o.mu.Unlock()
 	if j.state != stateInProgress || o.closed {
-		return nil
+		return 0, nil
 	}
 	if err := o.interrupt(j); err != nil {
-		return err
+		return 0, err
 	}
 	o.failRows(j, chunk, d)
+	before := j.failed
 	if err := o.commit(j, chunk, d, time.Since(began)); err != nil {
-		return err
+		return 0, err
 	}
-	o.reserved -= rows
-	r.reserved -= rows
-	return nil
+	o.reserved -= len(d.drafts)
+	r.reserved -= len(d.drafts)
+	return j.failed - before, nil
 }
 
 // wanted is true while a chunk is still to be done; the error says what keeps the whole job from going on.

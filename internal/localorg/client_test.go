@@ -115,6 +115,7 @@ type jobAnswer struct {
 	ContentURL   string  `json:"contentUrl"`
 	Processed    int     `json:"numberRecordsProcessed"`
 	Failed       int     `json:"numberRecordsFailed"`
+	Retries      int     `json:"retries"`
 	ErrorMessage string  `json:"errorMessage"`
 	JobType      string  `json:"jobType"`
 }

@@ -18,8 +18,7 @@ func (o *Org) commit(j *job, chunk int, d *drafter, spent time.Duration) error {
 	failed := 0
 	for i := range d.drafts {
 		row := &d.drafts[i]
-		var id string
-		fault := row.fault
+		id, fault := row.meant, row.fault
 		var result outcome
 		if fault == nil && row.key != nil && d.keys[row.folded] != 1 {
 			fault = s.duplicateKey(d, row)

@@ -48,6 +48,18 @@ type Config struct {
 	StartDelay time.Duration
 	// BatchTime is the service time of an internal batch of 10,000 rows; smaller ones take their share. 0: none.
 	BatchTime time.Duration
+	// SlowRetries lets a chunk with failed rows take its time twice, since the org runs it again without them. Documents say
+	// that it does, and not what it costs. Default: once.
+	SlowRetries bool
+	// LockParents says which parents a save locks until its chunk is committed, as "Object.Field" of lookups; a part of "*" fits
+	// all. Nothing is locked when BatchTime is 0. Documents name examples only. nil: lookups to Account or Campaign, and those
+	// whose children are deleted with the parent.
+	LockParents []string
+	// LockWait is how long a chunk waits for locks. 0: 10 s.
+	LockWait time.Duration
+	// LockFailures is how many rows of a batch may fail for want of a lock before the rest of it goes back into the queue, and
+	// LockRetries how many times that may be before the job fails. 0: 100 and 10.
+	LockFailures, LockRetries int
 	// Slots is how many internal batches are processed at once. 0: 4.
 	Slots int
 	// KeepOrder gives results in upload order. By default they are shuffled, since Salesforce promises no order.
@@ -127,6 +139,15 @@ func (c Config) withDefaults() Config {
 	if c.TokenLife == 0 {
 		c.TokenLife = 2 * time.Hour
 	}
+	if c.LockWait == 0 {
+		c.LockWait = 10 * time.Second
+	}
+	if c.LockFailures == 0 {
+		c.LockFailures = 100
+	}
+	if c.LockRetries == 0 {
+		c.LockRetries = 10
+	}
 	if c.Slots == 0 {
 		c.Slots = 4
 	}
@@ -170,11 +191,19 @@ func (c Config) withDefaults() Config {
 	return c
 }
 
+// ConfigError says that an org cannot be as its Config wants it; the folder in Config.Dir was not touched.
+type ConfigError struct{ Err error }
+
+func (e *ConfigError) Error() string { return e.Err.Error() }
+func (e *ConfigError) Unwrap() error { return e.Err }
+
 func (c Config) check() error {
 	switch {
+	case c.LockFailures < 0 || c.LockRetries < 0:
+		return errors.New("localorg: lock failures and retries must not be negative")
 	case c.Slots < 0:
 		return errors.New("localorg: slots must be positive")
-	case c.StartDelay < 0 || c.BatchTime < 0 || c.TokenLife < 0:
+	case c.StartDelay < 0 || c.BatchTime < 0 || c.LockWait < 0 || c.TokenLife < 0:
 		return errors.New("localorg: times must not be negative")
 	case c.MaxUpload < 0 || c.DailyAPI < 0 || c.DailyBatches < 0 || c.DailyRecords < 0 || c.DailyQueryJobs < 0:
 		return errors.New("localorg: limits must not be negative")

@@ -28,6 +28,7 @@ type draft struct {
 	id     []byte    // the Id cell, "" when empty or missing
 	key    []byte    // the external id of an upsert in stored form
 	folded string    // the same as it is compared
+	meant  string    // id of the record that is meant, where a fault was found with it at hand
 	fault  *rowFault // nil when all is well so far
 }
 
@@ -98,7 +99,7 @@ func (d *drafter) row() draft {
 	}
 	row.values = d.values[start:len(d.values):len(d.values)]
 	if row.key != nil && d.op == "upsert" {
-		x := p.table.index(p.keyField)
+		x := index{field: p.keyField} // the table's own needs the lock
 		row.folded = string(x.fold(nil, row.key))
 		d.keys[row.folded]++
 	}

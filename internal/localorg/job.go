@@ -76,7 +76,8 @@ type job struct {
 	left      int // internal batches that are not finished
 	active    time.Duration
 	retries   int
-	fault     *jobError // why no more batches begin
+	putBacks  map[int]int // how many times the rest of a batch went back into the queue
+	fault     *jobError   // why no more batches begin
 	rules     []*Fault
 	freed     bool // FaultStuckJob is over
 

@@ -45,6 +45,7 @@ const (
 	eventQueryEnded   byte = 21
 	eventQueryDeleted byte = 22
 	eventWrite        byte = 30 // changes over REST
+	eventPutBack      byte = 40 // the rest of a batch went back into the queue
 )
 
 // journalHeader is the first frame.
@@ -64,6 +65,7 @@ type event struct {
 	User     string        `json:"user,omitempty"`
 	Size     int64         `json:"size,omitempty"`
 	Rows     int           `json:"rows,omitempty"`
+	Batch    int           `json:"batch,omitempty"`
 	FirstNew uint32        `json:"firstNew,omitempty"`
 	State    string        `json:"state,omitempty"`
 	Message  string        `json:"message,omitempty"`

@@ -45,7 +45,9 @@ type Org struct {
 	batches       window
 	queryJobCount window
 	records       window
-	reserved      int // rows of batches that run, still to be counted in records
+	locks         lockTable
+	lockFields    [][]*field // by object index: lookups whose records a save locks
+	reserved      int        // rows of batches that run, still to be counted in records
 	audit         auditLog
 	faults        []*Fault
 	rules         []*Rule
@@ -63,7 +65,7 @@ const orgID = "00D5g0000000001"
 // taken up again at once. The caller must Close it.
 func Open(cfg Config) (*Org, error) {
 	if err := cfg.check(); err != nil {
-		return nil, err
+		return nil, &ConfigError{err}
 	}
 	cfg = cfg.withDefaults()
 	files := cfg.Schema
@@ -72,11 +74,14 @@ func Open(cfg Config) (*Org, error) {
 	}
 	s, err := loadSchema(files, *cfg.AuditFields)
 	if err != nil {
-		return nil, fmt.Errorf("open local org: %w", err)
+		return nil, &ConfigError{fmt.Errorf("open local org: %w", err)}
 	}
 	o := &Org{
 		cfg: cfg, schema: s,
 		prefixes: map[string]*table{}, jobs: map[uint32]*job{}, queryJobs: map[uint32]*queryJob{}, sessions: map[string]session{}, grants: map[string]*grant{}, codes: map[string]code{}, queries: map[string]*cursor{},
+	}
+	if err := o.findLockFields(); err != nil {
+		return nil, &ConfigError{err}
 	}
 	o.routes = routes()
 	o.ctx, o.cancel = context.WithCancel(context.Background())

@@ -50,13 +50,13 @@ func (o *Org) sleep(d time.Duration) bool {
 	}
 }
 
-// enqueue adds work and starts a slot for it when one is free. Callers hold the lock.
+// enqueue adds work and starts slots for it where some are free. Callers hold the lock.
 func (o *Org) enqueue(tasks ...task) {
 	if o.closed {
 		return
 	}
 	o.queue = append(o.queue, tasks...)
-	for o.running < o.cfg.Slots && o.running < len(o.queue) {
+	for range min(o.cfg.Slots-o.running, len(o.queue)) { // one too many finds nothing to do
 		o.running++
 		o.wg.Go(o.work)
 	}

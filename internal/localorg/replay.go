@@ -127,6 +127,9 @@ func (o *Org) replay(kind byte, payload []byte) error {
 		o.batches.add(e.Time, 1)
 		j.state, j.firstNew = stateInProgress, e.FirstNew
 		j.begin(e.Rows)
+	case eventPutBack:
+		j.putBack(e.Batch)
+		return nil
 	case eventEnded:
 		j.state, j.message, j.active = parseState(e.State), e.Message, e.Active
 		j.failureAt = nil
