@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"syscall"
 
+	"migrate/internal/localorg"
 	"migrate/pkg/checkpoint"
 	"migrate/pkg/pipeline"
 	"migrate/pkg/plan"
@@ -59,6 +60,7 @@ func exitCode(ctx context.Context, err error) int {
 	var (
 		usage   *usageError
 		config  *pipeline.ConfigError
+		org     *localorg.ConfigError
 		planErr *plan.Error
 		syntax  *sources.SyntaxError
 		jobFail *pipeline.JobFailedError
@@ -74,7 +76,7 @@ func exitCode(ctx context.Context, err error) int {
 		return codeInterrupted
 	case errors.As(err, &partly) && !(errors.As(err, &jobFail) && jobFail.Quota()):
 		return codeFailedRows
-	case errors.As(err, &usage), errors.As(err, &config):
+	case errors.As(err, &usage), errors.As(err, &config), errors.Is(err, salesforce.ErrConfig), errors.As(err, &org):
 		return codeUsage
 	case errors.As(err, &planErr), errors.Is(err, sources.ErrChanged), errors.Is(err, errSourceGone), errors.As(err, &syntax):
 		return codeInvalid

@@ -8,6 +8,7 @@ import (
 	"syscall"
 	"testing"
 
+	"migrate/internal/localorg"
 	"migrate/pkg/bulk2"
 	"migrate/pkg/checkpoint"
 	"migrate/pkg/pipeline"
@@ -30,6 +31,8 @@ func TestExitCode(t *testing.T) {
 		{"unknown", errors.New("boom"), 1},
 		{"usage", usagef("--limit is missing"), 2},
 		{"config", &pipeline.ConfigError{Err: errors.New("two jobs of one name")}, 2},
+		{"connection", salesforce.ErrConfig, 2},
+		{"local org", &localorg.ConfigError{Err: errors.New("slots must be positive")}, 2},
 		{"no such file", fs.ErrNotExist, 2},
 		{"failed rows", errFailedRows, 3},
 		{"job refused", &pipeline.JobFailedError{Job: bulk2.Job{Message: "InvalidBatch : Field name not found : Nme"}}, 4},

@@ -1,17 +1,17 @@
 package main
 
 import (
-	"context"
 	"crypto/rsa"
-	"crypto/tls"
 	"crypto/x509"
+	"encoding/json"
 	"encoding/pem"
-	"errors"
 	"fmt"
-	"net"
-	"net/http"
+	"maps"
 	"os"
-	"time"
+	"reflect"
+	"regexp"
+	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -32,120 +32,131 @@ func (a *app) orgCommand() *cobra.Command {
 
 func (a *app) orgServeCommand() *cobra.Command {
 	var (
-		cfg     localorg.Config
-		at      listenAt
-		keyFile string
-		schema  string
+		cfg          localorg.Config
+		at           listenAt
+		keyFile      string
+		schema       string
+		chosen, bad  []string
+		noAuditField bool
 	)
 	cmd := &cobra.Command{
 		Use:   "serve",
 		Short: "Serve the local org on a loopback port, for trying things out and for other clients",
 		Long: "Serve the local org on a loopback port, for trying things out and for other clients.\n" +
-			"Its token is the value of MIGRATE_ACCESS_TOKEN, or \"local\" when that is not set.",
+			"Its token is the value of MIGRATE_ACCESS_TOKEN, or \"local\" when that is not set. MIGRATE_CLIENT_SECRET, MIGRATE_PASSWORD and\n" +
+			"MIGRATE_SECURITY_TOKEN open the other ways to log in. No secret is taken from the command line.\n\n" +
+			"Salesforce's documents are silent on some points; --choice, which may be repeated, takes the other way at one of them:\n  " +
+			strings.Join(slices.Sorted(maps.Keys(choices(&cfg))), " "),
+		Example: "  migrate org serve --data org --tls\n" +
+			"  migrate org serve --schema snapshots --choice no-gzip --fault '{\"endpoint\":\"PUT *\",\"kind\":\"lose reply\",\"times\":3}'",
 		Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			token, err := a.secret("MIGRATE_ACCESS_TOKEN")
-			if err != nil {
-				return err
+		RunE: func(cmd *cobra.Command, _ []string) (err error) {
+			for name, secret := range map[string]*string{"MIGRATE_ACCESS_TOKEN": &cfg.AccessToken, "MIGRATE_CLIENT_SECRET": &cfg.ClientSecret,
+				"MIGRATE_PASSWORD": &cfg.Password, "MIGRATE_SECURITY_TOKEN": &cfg.SecurityToken} {
+				if *secret, err = a.secret(name); err != nil {
+					return err
+				}
 			}
-			if token == "" {
-				token = "local"
-			}
-			cfg.AccessToken = token
-			if cfg.ClientSecret, err = a.secret("MIGRATE_CLIENT_SECRET"); err != nil {
-				return err
+			if cfg.AccessToken == "" {
+				cfg.AccessToken = "local"
 			}
 			if keyFile != "" {
 				if cfg.JWTKey, err = readPublicKey(keyFile); err != nil {
 					return usagef("--jwt-public-key-file: %w", err)
 				}
 			}
-			if cfg.Password, err = a.secret("MIGRATE_PASSWORD"); err != nil {
-				return err
-			}
-			if cfg.SecurityToken, err = a.secret("MIGRATE_SECURITY_TOKEN"); err != nil {
-				return err
-			}
 			if schema != "" {
 				cfg.Schema = os.DirFS(schema)
 			}
-			return a.serve(cmd.Context(), cfg, at)
+			if noAuditField {
+				cfg.AuditFields = new(bool)
+			}
+			all := choices(&cfg)
+			for _, name := range chosen {
+				if all[name] == nil {
+					return usagef("--choice %q: one of %s", name, strings.Join(slices.Sorted(maps.Keys(all)), ", "))
+				}
+				*all[name] = true
+			}
+			faults, err := parseFaults(bad)
+			if err != nil {
+				return err
+			}
+			return a.serve(cmd.Context(), cfg, at, faults)
 		},
 	}
 	f := cmd.Flags()
 	f.StringVar(&at.addr, "listen", "127.0.0.1:8181", "loopback address; port 0 takes a free one")
 	f.StringVar(&cfg.Dir, "data", "", "folder that keeps the org across restarts (default: in memory)")
-	f.StringVar(&at.cert, "tls-cert", "", "PEM file of the certificate: serve https, TLS 1.3")
-	f.StringVar(&at.key, "tls-key", "", "PEM file of its private key")
-	f.StringVar(&schema, "schema", "", "folder of describe snapshots, one OBJECT.json each; migrate describe --snapshot writes them (default: the built-in objects)")
+	f.StringVar(&schema, "schema", "", "folder of describe snapshots, as describe --snapshot writes them (default: the built-in objects)")
+	f.BoolVar(&at.tls, "tls", false, "serve https (TLS 1.3) with a certificate made here, and print which file clients must trust")
+	f.StringVar(&at.cert, "tls-cert", "", "serve https with this certificate (PEM) instead")
+	f.StringVar(&at.key, "tls-key", "", "its private key (PEM)")
 	f.StringVar(&cfg.ClientID, "client-id", "", "client accepted by the token endpoint; its secret is MIGRATE_CLIENT_SECRET")
 	f.StringVar(&keyFile, "jwt-public-key-file", "", "PEM file with the RSA public key or certificate that checks JWT logins")
+	f.StringArrayVar(&cfg.RedirectURIs, "redirect-uri", nil, "where a web login may send the browser, besides this machine; may be repeated")
+	f.DurationVar(&cfg.TokenLife, "token-life", 0, "how long a token from a login works (default 2h)")
 	f.Uint64Var(&cfg.Seed, "seed", 1, "decides ids and the order of results")
 	f.DurationVar(&cfg.StartDelay, "start-delay", 0, "time that a closed job waits before it is processed")
 	f.DurationVar(&cfg.BatchTime, "batch-time", 0, "service time of an internal batch of 10,000 rows")
 	f.IntVar(&cfg.Slots, "slots", 4, "internal batches processed at once")
+	f.Int64Var(&cfg.DailyAPI, "daily-api", 0, "requests allowed in 24 hours (default 100,000)")
+	f.Int64Var(&cfg.DailyBatches, "daily-batches", 0, "internal batches allowed in 24 hours (default 15,000)")
+	f.Int64Var(&cfg.DailyRecords, "daily-records", 0, "ingested rows allowed in 24 hours (default 150,000,000)")
 	f.BoolVar(&cfg.KeepOrder, "keep-order", false, "results in upload order instead of shuffled")
+	f.BoolVar(&noAuditField, "no-audit-fields", false, "CreatedDate and its like may not be set on insert")
+	f.StringArrayVar(&chosen, "choice", nil, "a choice by its name, see above; may be repeated")
+	f.StringArrayVar(&bad, "fault", nil, "make calls fail, as JSON; see the example; may be repeated")
 	return cmd
 }
 
-// listenAt is where and how the local org is served.
-type listenAt struct {
-	addr      string
-	cert, key string // PEM files; "" for plain http
+// choices are the yes/no settings of an org by their names on the command line: NoGzip is no-gzip.
+func choices(cfg *localorg.Config) map[string]*bool {
+	all := map[string]*bool{}
+	v := reflect.ValueOf(cfg).Elem()
+	for i := range v.NumField() {
+		if p, ok := v.Field(i).Addr().Interface().(*bool); ok && p != &cfg.KeepOrder {
+			name := wordStart.ReplaceAllString(v.Type().Field(i).Name, "$1-$2")
+			all[strings.ToLower(name)] = p
+		}
+	}
+	return all
 }
 
-// tls is the server's configuration; nil for plain http.
-func (l listenAt) tls() (*tls.Config, error) {
-	switch {
-	case l.cert == "" && l.key == "":
-		return nil, nil
-	case l.cert == "" || l.key == "":
-		return nil, usagef("--tls-cert and --tls-key go together")
+var wordStart = regexp.MustCompile(`([a-z])([A-Z])`)
+
+// parseFaults reads faults in the form of POST /local/faults.
+func parseFaults(texts []string) ([]localorg.Fault, error) {
+	faults := make([]localorg.Fault, len(texts))
+	for i, text := range texts {
+		d := json.NewDecoder(strings.NewReader(text))
+		d.DisallowUnknownFields()
+		if err := d.Decode(&faults[i]); err != nil {
+			return nil, usagef("--fault %s: %w", text, err)
+		}
 	}
-	pair, err := tls.LoadX509KeyPair(l.cert, l.key)
-	if err != nil {
-		return nil, usagef("--tls-cert, --tls-key: %w", err)
-	}
-	return &tls.Config{Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS13, NextProtos: []string{"http/1.1"}}, nil
+	return faults, nil
 }
 
-// serve listens on a loopback address only: the local org is no server for a network.
-func (a *app) serve(ctx context.Context, cfg localorg.Config, at listenAt) (err error) {
-	host, _, err := net.SplitHostPort(at.addr)
-	if err != nil {
-		return usagef("--listen: %w", err)
+// warnDangling tells which lookups of the org no value fits.
+func (a *app) warnDangling(org *localorg.Org) {
+	list := org.Dangling()
+	if len(list) == 0 {
+		return
 	}
-	if ip := net.ParseIP(host); host != "localhost" && (ip == nil || !ip.IsLoopback()) {
-		return usagef("--listen %s: only loopback addresses, such as 127.0.0.1:8181", at.addr)
+	const most = 8
+	more := ""
+	if len(list) > most {
+		more = fmt.Sprintf(" and %d more", len(list)-most)
+		list = list[:most]
 	}
-	secure, err := at.tls()
-	if err != nil {
-		return err
+	text := fmt.Sprintf("no value fits the lookups %s%s: there is no snapshot of the objects that they point to; describe --related --snapshot takes them along",
+		strings.Join(list, ", "), more)
+	if a.global.json {
+		newJSONLines(a.stdout, 0).print(text)
+		return
 	}
-	org, err := localorg.Open(cfg)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, org.Close()) }()
-	l, err := net.Listen("tcp", at.addr)
-	if err != nil {
-		return err
-	}
-	scheme := "http"
-	if secure != nil {
-		scheme, l = "https", tls.NewListener(l, secure)
-	}
-	fmt.Fprintf(a.stdout, "local org at %s://%s (not Salesforce); Ctrl-C ends it\n", scheme, l.Addr())
-	srv := &http.Server{Handler: org, ReadHeaderTimeout: 10 * time.Second}
-	stopped := make(chan error, 1)
-	go func() {
-		<-ctx.Done()
-		stopped <- srv.Close()
-	}()
-	if err := srv.Serve(l); !errors.Is(err, http.ErrServerClosed) {
-		return err
-	}
-	return <-stopped
+	fmt.Fprintf(a.stderr, "warning: %s\n", text)
 }
 
 func readPublicKey(path string) (*rsa.PublicKey, error) {

@@ -81,8 +81,8 @@ func awaitCommand(ts *testscript.TestScript, neg bool, args []string) {
 			ts.Check(err)
 		}
 		_, after, ok := strings.Cut(string(data), args[2])
-		if word, _, whole := strings.Cut(after, " "); ok && whole {
-			ts.Setenv(args[0], word)
+		if end := strings.IndexAny(after, " \n"); ok && end >= 0 {
+			ts.Setenv(args[0], after[:end])
 			return
 		}
 	}

@@ -41,6 +41,7 @@ func (o *Org) commit(j *job, chunk int, d *drafter, spent time.Duration) error {
 	j.active += spent
 	j.stamp = now
 	o.records.add(now, int64(len(d.drafts)))
+	o.audit.ingest(j.obj, len(d.drafts), failed)
 	return o.logFrame(eventChunk, s.frame)
 }
 
@@ -64,6 +65,8 @@ type saver struct {
 	frame    []byte // what the journal is to hold
 	rec      []byte // scratch for a record
 	names    []string
+	room     int64     // records for which there is storage, once counted
+	counted  bool
 	undo     *[]change // what was there before, where a call may have to take all back
 }
 
@@ -178,9 +181,22 @@ func (s *saver) insert(row *draft) (outcome, string, *rowFault) {
 	if fault := s.rule(row, ord); fault != nil {
 		return 0, "", fault
 	}
+	if !s.hasRoom() {
+		return 0, "", errStorage
+	}
 	s.buildInsert(row, ord)
 	s.apply(opInsert, ord, s.rec)
 	return outcomeCreated | outcome(ord), "", nil
+}
+
+// hasRoom takes the storage for one more record, if there is any.
+func (s *saver) hasRoom() bool {
+	if !s.counted {
+		s.counted = true
+		s.room = (s.org.cfg.DataStorage - s.org.stored()) / recordSize
+	}
+	s.room--
+	return s.room >= 0
 }
 
 func (s *saver) update(row *draft, ord uint32) (outcome, string, *rowFault) {
@@ -266,10 +282,15 @@ func (s *saver) resolve(row *draft) *rowFault {
 		} else if fault := s.checkReference(v.data); fault != nil {
 			return fault
 		}
-		if col.field.Name == "OwnerId" {
-			if fault := s.checkOwner(v.data); fault != nil {
-				return fault
-			}
+		var fault *rowFault
+		switch col.field.Name {
+		case "OwnerId":
+			fault = s.checkOwner(v.data)
+		case "RecordTypeId":
+			fault = s.checkRecordType(col.field, v.data)
+		}
+		if fault != nil {
+			return fault
 		}
 	}
 	return nil
@@ -282,7 +303,7 @@ func (s *saver) parent(col *column, key []byte) (ordinal uint32, n int) {
 	x := t.index(col.by)
 	var buf [64]byte
 	for ord := range x.ordinals(t, x.fold(buf[:0], key)) {
-		if hide && ord >= s.firstNew {
+		if hide && ord >= s.firstNew || col.field.Name == "RecordTypeId" && !s.org.ofObject(ord, s.plan.table.obj) {
 			continue
 		}
 		if n == 0 {

@@ -1,6 +1,9 @@
 package localorg
 
-import "time"
+import (
+	"strconv"
+	"time"
+)
 
 // person is a user that every org has. The first is the one that logs in where a flow names no user.
 type person struct {
@@ -12,33 +15,35 @@ var people = []person{
 	{"integration@local.example.com", "Ina", "Integration", "integration@example.com", "integ"},
 }
 
-var recordTypes = []struct{ name, developerName, object string }{
-	{"Business Account", "Business", "Account"},
-	{"Household Account", "Household", "Account"},
+// recordTypes are those of the built-in schema; snapshots name their own.
+var recordTypes = []recordType{
+	{name: "Business Account", developerName: "Business", object: "Account", active: true},
+	{name: "Household Account", developerName: "Household", object: "Account", active: true},
 }
 
 // addFixtures saves the records that are there from the start. They are not in the journal; the same seed makes the
 // same ids.
 func (o *Org) addFixtures() {
 	made := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC).Unix()
-	if users := o.schema.object("User"); users != nil {
-		t := o.table(users)
-		for _, p := range people {
-			id := o.addFixture(t, made, map[string]string{"Username": p.username, "FirstName": p.first, "LastName": p.last,
-				"Email": p.email, "Alias": p.alias, "IsActive": "true"})
-			if o.user == nil {
-				o.user = id
-			}
+	users := o.table(o.schema.object("User"))
+	for _, p := range people {
+		id := o.addFixture(users, made, map[string]string{"Username": p.username, "FirstName": p.first, "LastName": p.last,
+			"Name": p.first + " " + p.last, "Email": p.email, "Alias": p.alias, "IsActive": "true"})
+		if o.user == nil {
+			o.user = id
 		}
 	}
-	if o.user == nil { // a schema without users still has somebody who owns things
-		o.user = makeID("005", firstID("005", o.cfg.Seed)).append(nil)
+	types := o.table(o.schema.object("RecordType"))
+	list := o.schema.recordTypes
+	if o.cfg.Schema == nil {
+		list = recordTypes
 	}
-	if types := o.schema.object("RecordType"); types != nil {
-		for _, r := range recordTypes {
-			o.addFixture(o.table(types), made, map[string]string{"Name": r.name, "DeveloperName": r.developerName,
-				"SobjectType": r.object, "IsActive": "true"})
+	for _, r := range list {
+		if r.id != (id15{}) {
+			types.fixed = append(types.fixed, r.id)
 		}
+		o.addFixture(types, made, map[string]string{"Name": r.name, "DeveloperName": r.developerName,
+			"SobjectType": r.object, "IsActive": strconv.FormatBool(r.active)})
 	}
 }
 

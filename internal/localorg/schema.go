@@ -1,8 +1,10 @@
 package localorg
 
 import (
+	"bytes"
 	"embed"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io/fs"
 	"slices"
@@ -136,6 +138,14 @@ type object struct {
 	Queryable   bool            `json:"queryable"`
 	Fields      []*field        `json:"fields"`
 	Children    []childRelation `json:"childRelationships"`
+	RecordTypes []struct {
+		ID            string `json:"recordTypeId"`
+		Name          string `json:"name"`
+		DeveloperName string `json:"developerName"`
+		Active        bool   `json:"active"`
+		Available     bool   `json:"available"`
+		Master        bool   `json:"master"`
+	} `json:"recordTypeInfos"`
 
 	index    int
 	describe []byte            // the describe answer as served
@@ -150,11 +160,17 @@ type schema struct {
 	objects []*object
 	byName  map[string]*object // by lower-case name
 	sum     uint64             // of the layout that stored records depend on
+
+	recordTypes []recordType // that the snapshots name, by object and then as they stand there
 }
 
 func (s *schema) object(name string) *object { return s.byName[strings.ToLower(name)] }
 
 var auditFields = map[string]bool{"CreatedDate": true, "CreatedById": true, "LastModifiedDate": true, "LastModifiedById": true}
+
+// always are the objects that every org has: those who own records, and what tells records of one object apart. Where no
+// snapshot describes them, the built-in one does.
+var always = []string{"User", "RecordType"}
 
 // loadSchema reads all snapshots. audit says whether the audit fields may be set on insert; the describe that is
 // served tells the same.
@@ -164,25 +180,36 @@ func loadSchema(files fs.FS, audit bool) (*schema, error) {
 		return nil, fmt.Errorf("list describe snapshots: %w", err)
 	}
 	if len(names) == 0 {
-		return nil, fmt.Errorf("no describe snapshot (*.json) found in the schema folder")
+		return nil, errors.New("the schema folder is not there or holds no describe snapshot (OBJECT.json)")
 	}
 	s := &schema{byName: map[string]*object{}}
+	from := map[string]string{} // file by key prefix and by object
 	for _, name := range names {
-		data, err := fs.ReadFile(files, name)
-		if err != nil {
-			return nil, fmt.Errorf("read describe snapshot: %w", err)
-		}
-		o, err := loadObject(data, audit)
+		o, err := s.load(files, name, audit)
 		if err != nil {
 			return nil, fmt.Errorf("describe snapshot %s: %w", name, err)
 		}
-		if s.object(o.Name) != nil {
-			return nil, fmt.Errorf("describe snapshot %s: object %s is there twice", name, o.Name)
+		if other := from[o.Name]; other != "" {
+			return nil, fmt.Errorf("describe snapshot %s: %s describes object %s, too; remove one of them", name, other, o.Name)
 		}
-		s.byName[strings.ToLower(o.Name)] = o
-		s.objects = append(s.objects, o)
+		if other := from[o.KeyPrefix]; other != "" {
+			return nil, fmt.Errorf("describe snapshot %s: %s has the key prefix %s, too; are they of one org?", name, other, o.KeyPrefix)
+		}
+		from[o.Name], from[o.KeyPrefix] = name, name
+	}
+	for _, name := range always {
+		if s.object(name) == nil {
+			if _, err := s.load(builtInSchema(), name+".json", audit); err != nil {
+				return nil, fmt.Errorf("built-in describe of %s: %w", name, err)
+			}
+		}
 	}
 	slices.SortFunc(s.objects, func(a, b *object) int { return strings.Compare(a.Name, b.Name) })
+	for _, o := range s.objects {
+		if err := s.addRecordTypes(o); err != nil {
+			return nil, fmt.Errorf("describe snapshot %s: %w", from[o.Name], err)
+		}
+	}
 	var layout strings.Builder
 	for i, o := range s.objects {
 		o.index = i
@@ -195,16 +222,53 @@ func loadSchema(files fs.FS, audit bool) (*schema, error) {
 	return s, nil
 }
 
-func loadObject(data []byte, audit bool) (*object, error) {
-	o := &object{byName: map[string]*field{}, byRel: map[string]*field{}}
-	if err := json.Unmarshal(data, o); err != nil {
+// load reads one snapshot.
+func (s *schema) load(files fs.FS, name string, audit bool) (*object, error) {
+	data, err := fs.ReadFile(files, name)
+	if err != nil {
 		return nil, err
 	}
-	if o.Name == "" || len(o.KeyPrefix) != 3 {
-		return nil, fmt.Errorf("name %q or key prefix %q is missing", o.Name, o.KeyPrefix)
+	o, err := loadObject(data, audit)
+	if err != nil {
+		return nil, err
+	}
+	if s.object(o.Name) == nil {
+		s.byName[strings.ToLower(o.Name)] = o
+		s.objects = append(s.objects, o)
+	}
+	return o, nil
+}
+
+// dangling lists the lookups that may be set and point to no object of the schema, as Object.Field.
+func (s *schema) dangling() []string {
+	var list []string
+	for _, o := range s.objects {
+		for _, f := range o.Fields {
+			if f.kind == kindReference && (f.Createable || f.Updateable) && !slices.ContainsFunc(f.ReferenceTo, func(to string) bool { return s.object(to) != nil }) {
+				list = append(list, o.Name+"."+f.Name)
+			}
+		}
+	}
+	return list
+}
+
+func loadObject(data []byte, audit bool) (*object, error) {
+	o := &object{byName: map[string]*field{}, byRel: map[string]*field{}}
+	data = bytes.TrimPrefix(data, []byte("\ufeff"))
+	if err := json.Unmarshal(data, o); err != nil {
+		return nil, fmt.Errorf("it is no describe of an object: %w; write it again with migrate describe OBJECT --snapshot", err)
+	}
+	switch {
+	case o.Name == "" || len(o.Fields) == 0:
+		return nil, errors.New("it is no describe of an object: it has no name or no fields; write it again with migrate describe OBJECT --snapshot")
+	case len(o.KeyPrefix) != 3 || strings.Trim(o.KeyPrefix, base62) != "":
+		return nil, fmt.Errorf("object %s has the key prefix %q; records of an object without one cannot be kept; remove the file", o.Name, o.KeyPrefix)
 	}
 	patched := false
 	for i, f := range o.Fields {
+		if f == nil || f.Name == "" {
+			return nil, fmt.Errorf("field %d of object %s has no name", i+1, o.Name)
+		}
 		f.index = i
 		k, ok := kinds[f.Type]
 		if !ok {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/zeebo/xxh3"
@@ -16,6 +17,7 @@ import (
 type table struct {
 	obj     *object
 	first   uint64 // number of the id of ordinal 0
+	fixed   []id15 // ids of the first records, where a snapshot names them
 	pages   [][]byte
 	places  []uint64 // by ordinal: page << 32 | offset, plus 1; 0 is a record that is gone for good
 	live    int      // records that are there
@@ -51,12 +53,20 @@ func (t *table) index(f *field) *index {
 	return nil
 }
 
-func (t *table) id(ordinal uint32) id15 { return makeID(t.obj.KeyPrefix, t.first+uint64(ordinal)) }
+func (t *table) id(ordinal uint32) id15 {
+	if int(ordinal) < len(t.fixed) {
+		return t.fixed[ordinal]
+	}
+	return makeID(t.obj.KeyPrefix, t.first+uint64(ordinal))
+}
 
 // ordinal finds the record with the id, also in the recycle bin; false when there is none.
 func (t *table) ordinal(id id15) (uint32, bool) {
+	if i := slices.Index(t.fixed, id); i >= 0 {
+		return uint32(i), true
+	}
 	n, ok := id.number()
-	if !ok || n < t.first || n-t.first >= uint64(len(t.places)) {
+	if !ok || n < t.first+uint64(len(t.fixed)) || n-t.first >= uint64(len(t.places)) {
 		return 0, false
 	}
 	ord := uint32(n - t.first)
