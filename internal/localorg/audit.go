@@ -18,6 +18,21 @@ type Audit struct {
 	Calls      map[string]int         `json:"calls"`      // by endpoint, such as "PUT jobs/ingest/{}/batches"
 	Violations []Violation            `json:"violations"` // in the order in which they happened
 	Jobs       map[string]int         `json:"jobs"`       // ingest jobs by state
+	QueryJobs  map[string]int         `json:"queryJobs"`  // query jobs by state
+	Ingested   map[string]IngestAudit `json:"ingested"`   // by object name; what ingest jobs of this process did
+	Peak       PeakAudit              `json:"peak"`
+}
+
+// IngestAudit counts the rows of ingest jobs.
+type IngestAudit struct {
+	Rows   int `json:"rows"`   // processed
+	Failed int `json:"failed"` // of them
+}
+
+// PeakAudit is what the org had to do at most at one time.
+type PeakAudit struct {
+	Jobs    int `json:"jobs"`    // ingest jobs between their closing and their end
+	Batches int `json:"batches"` // internal batches that ran
 }
 
 // ObjectAudit counts the records of one object.
@@ -58,8 +73,9 @@ const maxViolations = 10_000
 type auditLog struct {
 	calls      map[string]int
 	violations []Violation
-	jobs       gauge // ingest jobs between their closing and their end
-	batches    gauge // internal batches that run
+	ingested   map[string]IngestAudit // by object name
+	jobs       gauge                  // ingest jobs between their closing and their end
+	batches    gauge                  // internal batches that run
 }
 
 // gauge is a number that goes up and down, and the highest that it was.
@@ -82,6 +98,15 @@ func (a *auditLog) count(endpoint string) {
 	a.calls[endpoint]++
 }
 
+// ingest counts rows of a job.
+func (a *auditLog) ingest(obj *object, rows, failed int) {
+	if a.ingested == nil {
+		a.ingested = map[string]IngestAudit{}
+	}
+	sum := a.ingested[obj.Name]
+	a.ingested[obj.Name] = IngestAudit{sum.Rows + rows, sum.Failed + failed}
+}
+
 // violation notes what a client did wrong. Callers hold the lock.
 func (o *Org) violation(job id15, kind, format string, args ...any) {
 	v := Violation{Time: o.now(), Kind: kind, Text: fmt.Sprintf(format, args...)}
@@ -99,10 +124,12 @@ func (o *Org) Audit() Audit {
 	o.mu.RLock()
 	defer o.mu.RUnlock()
 	a := Audit{
-		Objects: map[string]ObjectAudit{}, Calls: map[string]int{}, Jobs: map[string]int{},
+		Objects: map[string]ObjectAudit{}, Calls: map[string]int{}, Jobs: map[string]int{}, QueryJobs: map[string]int{},
+		Ingested: map[string]IngestAudit{}, Peak: PeakAudit{o.audit.jobs.peak, o.audit.batches.peak},
 		Violations: append([]Violation{}, o.audit.violations...),
 	}
 	maps.Copy(a.Calls, o.audit.calls)
+	maps.Copy(a.Ingested, o.audit.ingested)
 	for _, t := range o.tables {
 		if t.live > 0 || t.deleted > 0 {
 			a.Objects[t.obj.Name] = ObjectAudit{t.live, t.deleted}
@@ -110,6 +137,9 @@ func (o *Org) Audit() Audit {
 	}
 	for _, j := range o.jobs {
 		a.Jobs[j.state.String()]++
+	}
+	for _, j := range o.queryJobs {
+		a.QueryJobs[j.state.String()]++
 	}
 	return a
 }

@@ -35,9 +35,11 @@ type batchRun struct {
 	locked   int  // rows that failed for want of a lock
 }
 
+const exceededQuota = "ExceededQuota : "
+
 var (
-	errBatches = &jobError{"ExceededQuota : ApiBatchItems Limit exceeded"}
-	errRecords = &jobError{"ExceededQuota : ApiBatchItems Limit exceeded for records"} // the text is a guess
+	errBatches = &jobError{exceededQuota + "ApiBatchItems Limit exceeded"}
+	errRecords = &jobError{exceededQuota + "ApiBatchItems Limit exceeded for records"} // the text is a guess
 
 	errHeldUp  = errors.New("the job is held up")
 	errPutBack = errors.New("the rest of the batch goes back into the queue")

@@ -65,7 +65,7 @@ type saver struct {
 	frame    []byte // what the journal is to hold
 	rec      []byte // scratch for a record
 	names    []string
-	room     int64     // records for which there is storage, once counted
+	room     int64 // records for which there is storage, once counted
 	counted  bool
 	undo     *[]change // what was there before, where a call may have to take all back
 }

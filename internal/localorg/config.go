@@ -75,6 +75,13 @@ type Config struct {
 	DailyRecords int64
 	// DailyQueryJobs is how many query jobs may be made in 24 hours. 0: 10,000.
 	DailyQueryJobs int64
+	// DataStorage is how many bytes the records may take; a record counts for 2 KB as Salesforce reckons it for nearly all
+	// objects, and those in the recycle bin count for nothing (guess). 0: 1 TB.
+	DataStorage int64
+	// Sink makes the org one that keeps no rows, to measure clients that shall not be slowed: uploads are counted as they come
+	// and nothing but the shape of their CSV is looked at; all rows of a job succeed, at once and without daily limits on
+	// batches and records. Result files hold the header only.
+	Sink bool
 	// ResultPage is how many records a page of query job results has where the client names no number; documents are
 	// silent. 0: 50,000.
 	ResultPage int
@@ -103,6 +110,11 @@ type Config struct {
 	CommaResults bool
 	// EarlyResults lets result files be read before the job has ended. Default: 400 INVALIDJOBSTATE.
 	EarlyResults bool
+	// LoseOverQuota leaves the rows for which a daily limit had no room out of the unprocessed records, so that they are in no
+	// result file, as one document says. Default: they are unprocessed.
+	LoseOverQuota bool
+	// DeprecatedBelow is the first API version that is not deprecated; answers to those below bear a Warning header. 0: none is.
+	DeprecatedBelow int
 	// CloseEmpty lets a job be closed that got no upload; it ends JobComplete with no rows. Default: 400 INVALIDJOBSTATE.
 	CloseEmpty bool
 	// WrongColumnsFailJob fails the job when a row has too few or too many columns. Default: the row fails.
@@ -163,6 +175,9 @@ func (c Config) withDefaults() Config {
 	if c.DailyRecords == 0 {
 		c.DailyRecords = 150_000_000
 	}
+	if c.DataStorage == 0 {
+		c.DataStorage = 1_000_000_000_000
+	}
 	if c.DailyQueryJobs == 0 {
 		c.DailyQueryJobs = 10_000
 	}
@@ -205,7 +220,7 @@ func (c Config) check() error {
 		return errors.New("localorg: slots must be positive")
 	case c.StartDelay < 0 || c.BatchTime < 0 || c.LockWait < 0 || c.TokenLife < 0:
 		return errors.New("localorg: times must not be negative")
-	case c.MaxUpload < 0 || c.DailyAPI < 0 || c.DailyBatches < 0 || c.DailyRecords < 0 || c.DailyQueryJobs < 0:
+	case c.MaxUpload < 0 || c.DailyAPI < 0 || c.DailyBatches < 0 || c.DailyRecords < 0 || c.DataStorage < 0 || c.DailyQueryJobs < 0:
 		return errors.New("localorg: limits must not be negative")
 	case c.JobsPerPage < 0 || c.QueryPage < 0 || c.ResultPage < 0 || c.ResultFile < 0:
 		return errors.New("localorg: page sizes must not be negative")

@@ -170,6 +170,9 @@ func (o *Org) serveData(w http.ResponseWriter, r *http.Request, version string, 
 	if err != nil {
 		return err
 	}
+	if major < o.cfg.DeprecatedBelow { // the text is a guess
+		w.Header().Set("Warning", fmt.Sprintf(`299 - "API version %d.0 is deprecated and will be retired. Use a later version."`, major))
+	}
 	user, err := o.authorize(r)
 	if err != nil {
 		return err
@@ -252,7 +255,11 @@ func (c *call) decode(in any) error {
 	if mt, _, err := mime.ParseMediaType(c.r.Header.Get("Content-Type")); err != nil || mt != "application/json" {
 		return errMedia
 	}
-	d := json.NewDecoder(io.LimitReader(c.r.Body, 1<<20))
+	return decodeJSON(c.r.Body, in)
+}
+
+func decodeJSON(body io.Reader, in any) error {
+	d := json.NewDecoder(io.LimitReader(body, 1<<20))
 	d.DisallowUnknownFields()
 	if err := d.Decode(in); err != nil {
 		if name, ok := strings.CutPrefix(err.Error(), "json: unknown field "); ok {

@@ -90,6 +90,9 @@ func (o *Org) createJob(c *call) error {
 	if c.major < 41 {
 		return errNotFound
 	}
+	if mt, params, err := mime.ParseMediaType(c.r.Header.Get("Content-Type")); err == nil && mt == "multipart/form-data" {
+		return o.createWhole(c, params["boundary"])
+	}
 	var spec jobSpec
 	if err := c.decode(&spec); err != nil {
 		return err
@@ -98,20 +101,29 @@ func (o *Org) createJob(c *call) error {
 	if err != nil {
 		return err
 	}
-	now := o.now()
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if err := o.purge(); err != nil {
+	j, err := o.newJob(c, &spec, obj, key)
+	if err != nil {
 		return err
 	}
-	j := &job{number: o.nextJob, id: makeID("750", o.firstJob+uint64(o.nextJob)), spec: spec, obj: obj, key: key,
+	return c.reply(200, j.fresh())
+}
+
+// newJob makes an open job. Callers hold the lock.
+func (o *Org) newJob(c *call, spec *jobSpec, obj *object, key *field) (*job, error) {
+	if err := o.purge(); err != nil {
+		return nil, err
+	}
+	now := o.now()
+	j := &job{number: o.nextJob, id: makeID("750", o.firstJob+uint64(o.nextJob)), spec: *spec, obj: obj, key: key,
 		version: c.version, user: c.user, created: now, stamp: now}
-	if err := o.log(eventCreated, event{Job: j.number, Time: now, Spec: &spec, Version: j.version, User: string(j.user)}); err != nil {
-		return err
+	if err := o.log(eventCreated, event{Job: j.number, Time: now, Spec: spec, Version: j.version, User: string(j.user)}); err != nil {
+		return nil, err
 	}
 	o.nextJob++
 	o.jobs[j.number] = j
-	return c.reply(200, j.fresh())
+	return j, nil
 }
 
 // job finds a job by its id, of 15 or 18 characters. Callers hold the lock.
@@ -323,7 +335,7 @@ func (o *Org) uploadJob(c *call) error {
 	if err != nil {
 		return err
 	}
-	size, path, err := o.store(dir, j, unpacked, c.r.ContentLength)
+	up, err := o.store(dir, j, unpacked, c.r.ContentLength)
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	j.uploading = false
@@ -335,7 +347,18 @@ func (o *Org) uploadJob(c *call) error {
 	case err != nil:
 		return err
 	}
-	return o.endUpload(c, j, path, size)
+	if err := o.takeUpload(j, up); err != nil {
+		return err
+	}
+	c.w.WriteHeader(201)
+	return nil
+}
+
+// upload is the data of a job before it is the job's.
+type upload struct {
+	path string
+	size int64
+	sunk *sunk // of an org that keeps nothing
 }
 
 // watchedBody remembers that a body could not be read, to tell that from a file that could not be written.
@@ -377,25 +400,28 @@ func (o *Org) beginUpload(id string) (*job, error) {
 var errTooLarge = errors.New("upload is too large")
 
 // store writes an upload to a file. It refuses what is over the size limit, by the announced length or by what comes.
-func (o *Org) store(dir string, j *job, body io.Reader, announced int64) (size int64, path string, err error) {
+func (o *Org) store(dir string, j *job, body io.Reader, announced int64) (up upload, err error) {
 	limit := o.cfg.MaxUpload / 4 * 3 // base64 makes four bytes of three
-	if announced > limit {
+	up.path = filepath.Join(dir, j.id.String()+".part")
+	switch body := io.LimitReader(body, limit+1); {
+	case announced > limit:
 		err = errTooLarge
-	} else {
-		path = filepath.Join(dir, j.id.String()+".part")
-		size, err = writeFile(path, io.LimitReader(body, limit+1))
+	case o.cfg.Sink:
+		up.sunk, up.size, err = o.sink(j, body)
+	default:
+		up.size, err = writeFile(up.path, body)
 	}
-	if err == nil && size > limit {
-		os.Remove(path)
+	if err == nil && up.size > limit {
+		os.Remove(up.path)
 		err = errTooLarge
 	}
 	if errors.Is(err, errTooLarge) { // status and text are a guess
 		o.mu.Lock()
-		o.violation(j.id, ViolationUploadSize, "%d bytes or more; %d are allowed", max(size, announced), limit)
+		o.violation(j.id, ViolationUploadSize, "%d bytes or more; %d are allowed", max(up.size, announced), limit)
 		o.mu.Unlock()
 		err = refuse(413, "REQUEST_ENTITY_TOO_LARGE", "The upload of job %s exceeds the limit of %d bytes after base64", j.id.short(), o.cfg.MaxUpload)
 	}
-	return size, path, err
+	return up, err
 }
 
 // writeFile writes a file and leaves none behind when it fails.
@@ -414,19 +440,20 @@ func writeFile(path string, body io.Reader) (int64, error) {
 	return n, err
 }
 
-// endUpload makes a stored upload the job's. Callers hold the lock.
-func (o *Org) endUpload(c *call, j *job, path string, size int64) error {
+// takeUpload makes a stored upload the job's. Callers hold the lock.
+func (o *Org) takeUpload(j *job, up upload) error {
 	if j.state != stateOpen || o.jobs[j.number] != j { // aborted meanwhile
-		os.Remove(path)
+		os.Remove(up.path)
 		return refuse(400, "INVALIDJOBSTATE", "InvalidJobState : Job is not in Open state, it is in %s state", j.state)
 	}
-	if err := os.Rename(path, o.uploadPath(j)); err != nil {
+	if up.sunk != nil {
+		os.Remove(up.path)
+	} else if err := os.Rename(up.path, o.uploadPath(j)); err != nil {
 		return err
 	}
-	if err := o.log(eventUploaded, event{Job: j.number, Time: o.now(), Size: size}); err != nil {
+	if err := o.log(eventUploaded, event{Job: j.number, Time: o.now(), Size: up.size, Sunk: up.sunk}); err != nil {
 		return err
 	}
-	j.uploaded, j.size = true, size
-	c.w.WriteHeader(201)
+	j.uploaded, j.size, j.sunk = true, up.size, up.sunk
 	return nil
 }

@@ -63,6 +63,7 @@ type job struct {
 	uploaded  bool
 	size      int64  // bytes of the upload
 	message   string // why it failed
+	sunk      *sunk  // instead of an upload that was kept
 
 	layout    *layout
 	plan      *plan

@@ -65,6 +65,7 @@ type event struct {
 	User     string        `json:"user,omitempty"`
 	Size     int64         `json:"size,omitempty"`
 	Rows     int           `json:"rows,omitempty"`
+	Sunk     *sunk         `json:"sunk,omitempty"`
 	Batch    int           `json:"batch,omitempty"`
 	FirstNew uint32        `json:"firstNew,omitempty"`
 	State    string        `json:"state,omitempty"`

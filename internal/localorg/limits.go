@@ -1,5 +1,21 @@
 package localorg
 
+const (
+	megabyte   = 1_000_000
+	recordSize = 2_048 // bytes of storage that a record counts for
+)
+
+// stored is how many bytes of storage the records take. Those of objects that nobody can delete from take none (guess).
+// Callers hold the lock.
+func (o *Org) stored() (bytes int64) {
+	for _, t := range o.tables {
+		if t.obj.Deletable {
+			bytes += int64(t.live) * recordSize
+		}
+	}
+	return bytes
+}
+
 type limit struct {
 	Max       int64 `json:"Max"`
 	Remaining int64 `json:"Remaining"`
@@ -17,7 +33,7 @@ func (o *Org) limits(c *call) error {
 		"DailyBulkV2QueryJobs":          left(o.cfg.DailyQueryJobs, &o.queryJobCount),
 		"DailyBulkV2QueryFileStorageMB": full(976_562),
 		"DailyAsyncApexExecutions":      full(250_000),
-		"DataStorageMB":                 full(1_073),
+		"DataStorageMB":                 {o.cfg.DataStorage / megabyte, max(0, o.cfg.DataStorage-o.stored()) / megabyte},
 		"FileStorageMB":                 full(1_073),
 	})
 }

@@ -138,6 +138,9 @@ func (o *Org) finish(j *job) {
 
 // start reads a job's upload from end to end, reads its header, and queues its batches.
 func (o *Org) start(j *job) error {
+	if j.sunk != nil {
+		return o.finishSunk(j)
+	}
 	l, err := o.layoutOf(j)
 	if err != nil {
 		return err

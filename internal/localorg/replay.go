@@ -64,7 +64,7 @@ func (o *Org) sweep() error {
 	}
 	keep := map[string]bool{}
 	for _, j := range o.jobs {
-		if !j.uploaded {
+		if !j.uploaded || j.sunk != nil {
 			continue
 		}
 		keep[filepath.Base(o.uploadPath(j))] = true
@@ -119,7 +119,7 @@ func (o *Org) replay(kind byte, payload []byte) error {
 	}
 	switch kind {
 	case eventUploaded:
-		j.uploaded, j.size = true, e.Size
+		j.uploaded, j.size, j.sunk = true, e.Size, e.Sunk
 		return nil
 	case eventClosed:
 		j.state = stateUploadComplete
@@ -133,6 +133,9 @@ func (o *Org) replay(kind byte, payload []byte) error {
 	case eventEnded:
 		j.state, j.message, j.active = parseState(e.State), e.Message, e.Active
 		j.failureAt = nil
+		if j.sunk != nil && j.state == stateJobComplete {
+			j.processed = j.sunk.Rows
+		}
 	case eventDeleted:
 		delete(o.jobs, e.Job)
 	default:

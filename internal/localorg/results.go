@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"os"
 	"strconv"
+	"strings"
 )
 
 // resultKind is one of the three result sets of a job.
@@ -54,10 +55,14 @@ func (o *Org) results(c *call, kind resultKind) error {
 	}
 	w.failures = j.failures[:len(j.failures):len(j.failures)]
 	w.org = o
+	w.lose = o.cfg.LoseOverQuota && strings.HasPrefix(j.message, exceededQuota)
 	if f := activeRule(j.rules, FaultDropResult); f != nil {
 		w.drop = f.Every
 	}
-	open := j.uploaded
+	if j.sunk != nil && j.sunk.Fault == "" { // there is a header and nothing else
+		w.layout, _ = split(strings.NewReader(j.sunk.Header), j.dialect(&o.cfg)) // which it was read with before
+	}
+	open := j.uploaded && j.sunk == nil
 	var f *os.File
 	if open {
 		f, err = os.Open(o.uploadPath(j))
@@ -104,7 +109,8 @@ type resultWriter struct {
 	done            []bool
 	outcomes        []outcome
 	failures        []failure
-	drop            int // every how many rows one is missing; 0: none is
+	lose            bool // rows that were not processed are not told of
+	drop            int  // every how many rows one is missing; 0: none is
 	out             *bufio.Writer
 	columns         []*field // by place: fields whose values are written anew
 	rows            []resultRow
@@ -217,7 +223,7 @@ func (w *resultWriter) header(uploaded []byte) {
 // collect reads the rows of a chunk that belong to the set.
 func (w *resultWriter) collect(chunk int) error {
 	done := chunk < len(w.done) && w.done[chunk]
-	if done == (w.kind == resultUnprocessed) {
+	if done == (w.kind == resultUnprocessed) || !done && w.lose {
 		return nil
 	}
 	n := w.layout.rowsOf(chunk)

@@ -96,6 +96,7 @@ func errInactiveOwner(owner id15, o *object) *rowFault {
 var (
 	errCrossReference = rowError("INVALID_CROSS_REFERENCE_KEY", "invalid cross reference id")
 	errGoneReference  = rowError("INSUFFICIENT_ACCESS_ON_CROSS_REFERENCE_ENTITY", "insufficient access rights on cross-reference id")
+	errStorage        = rowError("STORAGE_LIMIT_EXCEEDED", "storage limit exceeded")
 	errDeleted        = rowError("ENTITY_IS_DELETED", "entity is deleted")
 	errIDOnInsert     = rowError("INVALID_FIELD_FOR_INSERT_UPDATE", "cannot specify Id in an insert call", "Id")
 	errNoID           = rowError("MISSING_ARGUMENT", "Id not specified in an update call")
