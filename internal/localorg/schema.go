@@ -218,6 +218,9 @@ func loadSchema(files fs.FS, audit bool) (*schema, error) {
 			fmt.Fprintf(&layout, " %s %s\n", f.Name, f.Type)
 		}
 	}
+	for _, r := range s.recordTypes {
+		fmt.Fprintf(&layout, "%s %s\n", r.object, r.id)
+	}
 	s.sum = xxh3.HashString(layout.String())
 	return s, nil
 }
