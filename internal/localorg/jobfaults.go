@@ -8,8 +8,8 @@ import (
 // The kinds of faults that are about jobs. A rule is given to a job when it is closed, or made where it is a query job, and
 // is with it until the rule is cleared or the process ends.
 const (
-	FaultFailJob    = "fail job"    // the job is Failed with Text after Rows rows
-	FaultStuckJob   = "stuck job"   // the job stays InProgress after Rows rows, for Delay
+	FaultFailJob    = "fail job"    // the job is Failed with Text after Rows rows; a query job before it has any
+	FaultStuckJob   = "stuck job"   // the job stays InProgress after Rows rows, for Delay; a query job before it has any
 	FaultStuckQueue = "stuck queue" // the job stays UploadComplete, for Delay
 	FaultLockRows   = "lock rows"   // every n-th row of an ingest job fails with UNABLE_TO_LOCK_ROW
 	FaultDropResult = "drop result" // every n-th row of an ingest job is missing from the successful and failed results

@@ -46,6 +46,7 @@ type queryJob struct {
 	processed int    // records found so far
 	active    time.Duration
 	result    resultFile // once it is complete
+	rules     []*Fault
 	polled    time.Time
 }
 
@@ -109,6 +110,7 @@ func (o *Org) createQueryJob(c *call) error {
 	o.queryJobCount.add(now, 1)
 	o.nextJob++
 	o.queryJobs[j.number] = j
+	j.rules = o.takeJobRules("POST jobs/query", q.from)
 	o.startQuery(j)
 	return c.reply(200, j.brief())
 }
@@ -124,7 +126,7 @@ func (o *Org) queryJob(text string) (*queryJob, error) {
 		return nil, errNotFound
 	}
 	j := o.queryJobs[uint32(n-o.firstJob)]
-	if j == nil || o.expired(j.state, j.stamp) {
+	if j == nil || o.expired(j.state, j.stamp) || activeRule(j.rules, FaultLoseJob) != nil {
 		return nil, errNotFound
 	}
 	return j, nil
@@ -223,7 +225,7 @@ func (o *Org) listQueryJobs(c *call) error {
 	if wanted {
 		var jobs []*queryJob
 		for _, n := range sortedKeys(o.queryJobs) {
-			if j := o.queryJobs[n]; !o.expired(j.state, j.stamp) {
+			if j := o.queryJobs[n]; !o.expired(j.state, j.stamp) && activeRule(j.rules, FaultLoseJob) == nil {
 				jobs = append(jobs, j)
 			}
 		}
@@ -313,8 +315,9 @@ func (o *Org) endQuery(j *queryJob, s state, message string) error {
 
 // startQuery runs a query job once it has waited its time. Callers hold the lock.
 func (o *Org) startQuery(j *queryJob) {
+	stuck := activeRule(j.rules, FaultStuckQueue)
 	o.wg.Go(func() {
-		if !o.sleep(o.cfg.StartDelay) {
+		if !o.sleep(o.cfg.StartDelay) || stuck != nil && !o.waitFor(stuck) {
 			return
 		}
 		o.mu.Lock()
@@ -323,8 +326,17 @@ func (o *Org) startQuery(j *queryJob) {
 			return
 		}
 		j.state, j.stamp = stateInProgress, o.now()
+		stuck, failed := activeRule(j.rules, FaultStuckJob), activeRule(j.rules, FaultFailJob)
 		o.mu.Unlock()
-		err := o.runQueryJob(j)
+		if stuck != nil && !o.waitFor(stuck) {
+			return
+		}
+		var err error
+		if failed != nil {
+			err = failed.failure()
+		} else {
+			err = o.runQueryJob(j)
+		}
 		o.mu.Lock()
 		defer o.mu.Unlock()
 		if o.closed || j.state != stateInProgress {
