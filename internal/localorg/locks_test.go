@@ -280,3 +280,32 @@ func TestPutBack(t *testing.T) {
 		})
 	}
 }
+
+// How often a batch went back into the queue outlives the process.
+func TestPutBackOutlivesTheProcess(t *testing.T) {
+	t.Parallel()
+	cfg := Config{Dir: t.TempDir(), BatchTime: 25 * time.Hour, LockRetries: 3, DailyAPI: 1 << 40}
+	var first, second string
+	before := 0
+	inBubble(t, cfg, func(t *testing.T, c *client) {
+		c.parents(1)
+		children := "LastName,Account.Legacy_Id__c\n" + strings.Repeat("h,P-0\n", 2_000)
+		first = c.begin(spec{"object": "Contact", "operation": "insert"}, children)
+		time.Sleep(time.Second)
+		second = c.begin(spec{"object": "Contact", "operation": "insert"}, children)
+		for before = 0; before < 2; before = c.job(second).Retries {
+			time.Sleep(time.Minute)
+		}
+	})
+	inBubble(t, cfg, func(t *testing.T, c *client) {
+		if got := c.job(second).Retries; got != before {
+			t.Errorf("%d retries, %d before", got, before)
+		}
+		if j := c.waitLong(first); j.State != "JobComplete" || j.Failed != 0 {
+			t.Errorf("first %+v", j)
+		}
+		if j := c.waitLong(second); j.State != "Failed" || j.Retries != 3 || !strings.HasPrefix(j.ErrorMessage, "TooManyLockFailure : ") {
+			t.Errorf("second %+v", j)
+		}
+	})
+}
