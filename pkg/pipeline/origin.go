@@ -6,6 +6,7 @@ import (
 
 	"github.com/apache/arrow-go/v18/arrow"
 
+	"migrate/pkg/cell"
 	"migrate/pkg/sources"
 )
 
@@ -26,7 +27,7 @@ func (j *jobRun) sourceColumns() int {
 func (j *jobRun) sourceValues(b arrow.RecordBatch, row int) []string {
 	values := make([]string, j.sourceColumns())
 	for i := range values {
-		values[i] = string(sources.AppendText(nil, b.Column(i), row))
+		values[i] = string(cell.AppendText(nil, b.Column(i), row))
 	}
 	return values
 }

@@ -3,20 +3,22 @@ package transform
 import (
 	"bytes"
 	"fmt"
+	"slices"
 
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
 	"github.com/apache/arrow-go/v18/arrow/memory"
 )
 
-// Result is what became of a batch.
+// Result is what becomes of one batch.
 type Result struct {
 	Rows    arrow.RecordBatch // owned by the caller
 	Origin  []int             // row of Rows → row of the input, ascending; nil: every row is where it was
-	Rejects []Reject          // ascending by row, one for each row that is not sent
+	Rejects []Reject          // ascending by row, one for each row that is rejected
+	Cut     map[string]int    // by field: values that Truncate shortened; nil when there are none
 }
 
-// Input returns the input row of an output row.
+// Input gives the row of the input that a row of Rows was.
 func (r Result) Input(row int) int {
 	if r.Origin == nil {
 		return row
@@ -24,94 +26,258 @@ func (r Result) Input(row int) int {
 	return r.Origin[row]
 }
 
-// Apply maps one batch, whose schema must be the one the plan was compiled for.
+// Apply carries out the plan on a batch. Every row of the input is in Rows, in Rejects, or was filtered by Where.
 func (p *Plan) Apply(in arrow.RecordBatch) (Result, error) {
-	rejects := p.check(in)
-	origin := kept(int(in.NumRows()), rejects)
-	rows := int(in.NumRows()) - len(rejects)
+	b := &batch{in: in, rows: int(in.NumRows()), faults: map[int]Reject{}}
+	if p.where != nil {
+		b.filter(p.where)
+	}
 	cols := make([]arrow.Array, 0, len(p.columns))
 	defer func() {
 		for _, c := range cols {
 			c.Release()
 		}
 	}()
-	for _, c := range p.columns {
-		if c.Const != nil {
-			cols = append(cols, repeat(*c.Const, rows))
-			continue
+	for i := range p.columns {
+		a, err := b.column(&p.columns[i])
+		if err != nil {
+			return Result{}, err
 		}
-		src, ok := in.Column(c.index).(*array.String)
-		if !ok {
-			return Result{}, fmt.Errorf("column %q has type %s; only utf8 can be sent", c.From, in.Column(c.index).DataType())
-		}
-		if origin == nil && !(c.nulls == NullsClear && hasEmpty(src)) {
-			src.Retain() // as it stands: no byte is copied
-			cols = append(cols, src)
-			continue
-		}
-		cols = append(cols, pick(src, origin, rows, c.nulls == NullsClear))
+		cols = append(cols, a)
 	}
-	return Result{Rows: array.NewRecordBatch(p.out, cols, int64(rows)), Origin: origin, Rejects: rejects}, nil
+	origin := b.kept()
+	rows := b.rows
+	if origin != nil {
+		rows = len(origin)
+		for i, c := range cols {
+			cols[i] = pick(c.(*array.String), origin)
+			c.Release()
+		}
+	}
+	return Result{Rows: array.NewRecordBatch(p.out, cols, int64(rows)), Origin: origin, Rejects: b.rejects(), Cut: b.cut}, nil
 }
 
-// check finds the rows that must not be sent. A row is rejected once, for the first field that is at fault.
-func (p *Plan) check(in arrow.RecordBatch) []Reject {
-	faults := map[int]Reject{}
-	for _, c := range p.columns {
-		if c.Const != nil {
-			continue
+// batch is a record batch on its way through a plan.
+type batch struct {
+	in      arrow.RecordBatch
+	rows    int
+	dropped []bool         // by row; nil: none is filtered
+	faults  map[int]Reject // the first of each row
+	cut     map[string]int
+}
+
+func (b *batch) out(row int) bool { return b.dropped != nil && b.dropped[row] }
+
+func (b *batch) reject(row int, c *column, rule, message string) {
+	if _, known := b.faults[row]; !known && !b.out(row) {
+		b.faults[row] = Reject{Row: row, Field: c.To, Column: c.From, Rule: rule, Message: message}
+	}
+}
+
+// filter marks the rows for which where is false. One for which it fails is rejected.
+func (b *batch) filter(where *expression) {
+	v := where.over(b.in)
+	dropped := make([]bool, b.rows)
+	any := false
+	for i := range b.rows {
+		keep, err := v.eval(i)
+		switch {
+		case err != nil:
+			b.faults[i] = Reject{Row: i, Rule: RuleExpression, Message: fmt.Sprintf("where: %v", err)}
+		case keep != true:
+			dropped[i], any = true, true
 		}
-		src, ok := in.Column(c.index).(*array.String)
+	}
+	if any {
+		b.dropped = dropped
+	}
+}
+
+// column makes one column of the output for all rows of the input; what rejected and filtered rows hold does not matter.
+func (b *batch) column(c *column) (arrow.Array, error) {
+	switch {
+	case c.Const != nil:
+		return repeat(*c.Const, b.rows), nil
+	case c.plain:
+		src, ok := b.in.Column(c.index).(*array.String)
 		if !ok {
-			continue // Apply reports it
+			return nil, fmt.Errorf("column %q has type %s, where the plan was made for utf8", c.From, b.in.Column(c.index).DataType())
 		}
-		token := bytes.Contains(valueBytes(src), []byte(NullToken))
-		if !token && c.nulls != NullsError {
+		b.checkPlain(c, src)
+		if src.NullN() == 0 && !(c.nulls == NullsClear && hasEmpty(src)) {
+			src.Retain() // as it stands: no byte is copied
+			return src, nil
+		}
+		return cleared(src, c.nulls == NullsClear), nil
+	}
+	return b.computed(c), nil
+}
+
+// checkPlain finds the rows that a plain column rejects.
+func (b *batch) checkPlain(c *column, src *array.String) {
+	token := bytes.Contains(valueBytes(src), []byte(NullToken))
+	if !token && c.nulls != NullsError {
+		return
+	}
+	for i := range src.Len() {
+		switch v := src.Value(i); {
+		case token && v == NullToken:
+			b.reservedValue(i, c)
+		case c.nulls == NullsError && (src.IsNull(i) || v == ""):
+			b.emptyValue(i, c)
+		}
+	}
+}
+
+func (b *batch) reservedValue(row int, c *column) {
+	b.reject(row, c, RuleReserved, fmt.Sprintf("the text %s in %s would clear field %s instead of being stored; leave it empty, or use the policy \"clear\" for empty values", NullToken, c.name(), c.To))
+}
+
+func (b *batch) emptyValue(row int, c *column) {
+	b.reject(row, c, RuleEmpty, fmt.Sprintf("%s is empty, and field %s must have a value", c.name(), c.To))
+}
+
+// computed makes a column value by value.
+func (b *batch) computed(c *column) arrow.Array {
+	builder := array.NewStringBuilder(memory.DefaultAllocator)
+	defer builder.Release()
+	builder.Reserve(b.rows)
+	w := worker{column: c, in: b.in}
+	if c.expr != nil {
+		w.eval = c.expr.over(b.in)
+	}
+	for i := range b.rows {
+		if b.out(i) {
+			builder.Append("")
 			continue
 		}
-		for i := range src.Len() {
-			r := Reject{Row: i, Field: c.To, Column: c.From}
-			switch v := src.Value(i); {
-			case token && v == NullToken:
-				r.Rule = RuleReserved
-				r.Message = fmt.Sprintf("the text %s in column %s would clear field %s instead of being stored; leave it empty, or use the policy \"clear\" for empty values", NullToken, c.From, c.To)
-			case c.nulls == NullsError && (src.IsNull(i) || v == ""):
-				r.Rule = RuleEmpty
-				r.Message = fmt.Sprintf("column %s is empty, and field %s must have a value", c.From, c.To)
-			default:
+		text, bad := w.value(i)
+		switch {
+		case bad != nil:
+			b.reject(i, c, bad.rule, fmt.Sprintf("%s: %s", c.name(), bad.message))
+			text = nil
+		case len(text) == 0 && c.Default != nil:
+			text = []byte(*c.Default)
+		}
+		switch {
+		case bad != nil:
+		case len(text) == 0 && c.nulls == NullsError:
+			b.emptyValue(i, c)
+		case len(text) == 0 && c.nulls == NullsClear:
+			text = []byte(NullToken)
+		case string(text) == NullToken:
+			b.reservedValue(i, c)
+		case c.Truncate > 0:
+			var cut bool
+			if text, cut = truncate(text, c.Truncate); cut {
+				if b.cut == nil {
+					b.cut = map[string]int{}
+				}
+				b.cut[c.To]++
+			}
+		}
+		builder.BinaryBuilder.Append(text)
+	}
+	return builder.NewArray()
+}
+
+// worker makes the values of one column of one batch. Its buffers are used again for each row.
+type worker struct {
+	*column
+	in   arrow.RecordBatch
+	eval *evaluator
+	bufs [2][]byte
+	next int
+	join []byte
+}
+
+// scratch gives one of two buffers, in turn: a step may read one while it writes the other.
+func (w *worker) scratch() []byte {
+	w.next = 1 - w.next
+	return w.bufs[w.next][:0]
+}
+
+func (w *worker) keep(b []byte) {
+	if cap(b) > cap(w.bufs[w.next]) && cap(b) < 1<<20 {
+		w.bufs[w.next] = b
+	}
+}
+
+func (w *worker) value(row int) ([]byte, *fault) {
+	text, bad := w.origin(row)
+	for _, s := range w.steps {
+		if bad != nil || len(text) == 0 {
+			break
+		}
+		text, bad = s(w.scratch(), text)
+	}
+	return text, bad
+}
+
+// origin reads what the steps begin with.
+func (w *worker) origin(row int) ([]byte, *fault) {
+	switch {
+	case w.eval != nil:
+		v, err := w.eval.eval(row)
+		if err != nil {
+			return nil, &fault{RuleExpression, err.Error()}
+		}
+		text, err := appendAny(w.scratch(), v, w.Kind)
+		if err != nil {
+			return nil, &fault{RuleExpression, err.Error()}
+		}
+		return text, nil
+	case len(w.joins) > 0:
+		w.join = w.join[:0]
+		for k, index := range w.joins {
+			col := w.in.Column(index)
+			if col.IsNull(row) {
 				continue
 			}
-			if _, known := faults[i]; !known {
-				faults[i] = r
+			part, bad := w.read[k](w.scratch(), col, row)
+			if bad != nil {
+				return nil, bad
 			}
+			if len(part) == 0 {
+				continue
+			}
+			if len(w.join) > 0 {
+				w.join = append(w.join, w.With...)
+			}
+			w.join = append(w.join, part...)
 		}
+		return w.join, nil
 	}
-	if len(faults) == 0 {
-		return nil
+	col := w.in.Column(w.index)
+	if col.IsNull(row) {
+		return nil, nil
 	}
-	rejects := make([]Reject, 0, len(faults))
-	for i := range int(in.NumRows()) {
-		if r, ok := faults[i]; ok {
-			rejects = append(rejects, r)
-		}
-	}
-	return rejects
+	text, bad := w.read[0](w.scratch(), col, row)
+	w.keep(text)
+	return text, bad
 }
 
-// kept lists the rows that are left; nil when all are.
-func kept(rows int, rejects []Reject) []int {
-	if len(rejects) == 0 {
+// kept lists the rows that are neither filtered nor rejected; nil when that is all of them.
+func (b *batch) kept() []int {
+	if b.dropped == nil && len(b.faults) == 0 {
 		return nil
 	}
-	origin := make([]int, 0, rows-len(rejects))
-	for i := range rows {
-		if len(rejects) > 0 && rejects[0].Row == i {
-			rejects = rejects[1:]
-			continue
+	origin := make([]int, 0, b.rows)
+	for i := range b.rows {
+		if _, bad := b.faults[i]; !bad && !b.out(i) {
+			origin = append(origin, i)
 		}
-		origin = append(origin, i)
 	}
 	return origin
+}
+
+func (b *batch) rejects() []Reject {
+	var list []Reject
+	for _, r := range b.faults {
+		list = append(list, r)
+	}
+	slices.SortFunc(list, func(a, b Reject) int { return a.Row - b.Row })
+	return list
 }
 
 func hasEmpty(a *array.String) bool {
@@ -123,7 +289,6 @@ func hasEmpty(a *array.String) bool {
 	return false
 }
 
-// valueBytes are the bytes of all values of a column, end to end.
 func valueBytes(a *array.String) []byte {
 	if a.Len() == 0 {
 		return nil
@@ -131,17 +296,17 @@ func valueBytes(a *array.String) []byte {
 	return a.ValueBytes()
 }
 
-// pick copies the given rows, all when origin is nil, with empty values as the null token where asked.
-func pick(src *array.String, origin []int, rows int, clear bool) arrow.Array {
+// cleared writes a column without nulls; with clear, what is empty becomes the token that clears a field.
+func cleared(src *array.String, clear bool) arrow.Array {
 	b := array.NewStringBuilder(memory.DefaultAllocator)
 	defer b.Release()
-	b.Reserve(rows)
-	for i := range rows {
-		if origin != nil {
-			i = origin[i]
+	b.Reserve(src.Len())
+	for i := range src.Len() {
+		v := ""
+		if !src.IsNull(i) {
+			v = src.Value(i)
 		}
-		v := src.Value(i)
-		if clear && (v == "" || src.IsNull(i)) {
+		if clear && v == "" {
 			v = NullToken
 		}
 		b.Append(v)
@@ -149,6 +314,17 @@ func pick(src *array.String, origin []int, rows int, clear bool) arrow.Array {
 	return b.NewArray()
 }
 
+func pick(src *array.String, origin []int) arrow.Array {
+	b := array.NewStringBuilder(memory.DefaultAllocator)
+	defer b.Release()
+	b.Reserve(len(origin))
+	for _, i := range origin {
+		b.Append(src.Value(i))
+	}
+	return b.NewArray()
+}
+
+// repeat makes a column that has the same value in every row.
 func repeat(v string, rows int) arrow.Array {
 	b := array.NewStringBuilder(memory.DefaultAllocator)
 	defer b.Release()

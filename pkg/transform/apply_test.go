@@ -13,15 +13,18 @@ import (
 )
 
 // batch makes a record batch of utf8 columns; the first row holds the names.
-func batch(rows ...string) arrow.RecordBatch {
+func batch(rows ...string) arrow.RecordBatch { return batchOf(",", rows...) }
+
+// batchOf makes a batch of text columns: the header, then the rows, with a separator between cells.
+func batchOf(sep string, rows ...string) arrow.RecordBatch {
 	var fields []arrow.Field
-	for _, n := range strings.Split(rows[0], ",") {
+	for _, n := range strings.Split(rows[0], sep) {
 		fields = append(fields, arrow.Field{Name: n, Type: arrow.BinaryTypes.String})
 	}
 	b := array.NewRecordBuilder(memory.DefaultAllocator, arrow.NewSchema(fields, nil))
 	defer b.Release()
 	for _, r := range rows[1:] {
-		for i, v := range strings.Split(r, ",") {
+		for i, v := range strings.Split(r, sep) {
 			b.Field(i).(*array.StringBuilder).Append(v)
 		}
 	}

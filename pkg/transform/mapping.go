@@ -4,14 +4,141 @@ package transform
 type Mapping struct {
 	Fields []Field
 	Nulls  Nulls // for fields that do not say; "" = NullsKeep
+	// Where is an expression over the source columns that is true for the rows to send; "" sends all. The other rows are
+	// left out and counted as filtered.
+	Where string
+	// Timezone is that of times that name none, for fields that do not say: an IANA name such as Europe/Berlin, or UTC. ""
+	// refuses such times.
+	Timezone string
 }
 
-// Field is one field of the target.
+// Field is one field of the target. Its value comes from one of From, Columns, Const and Expr, and then goes through the
+// steps that are set, in the order in which they stand here. A step sees no empty value, but Default, Map and the nulls do.
 type Field struct {
-	To    string  // header of the column sent: a field name or a relationship path such as Account.Legacy_Id__c
-	From  string  // source column; not used when Const is set
-	Const *string // the same value in every row
-	Nulls Nulls   // "" = as the mapping says
+	To      string   // header of the column sent: a field name or a relationship path such as Account.Legacy_Id__c
+	From    string   // source column
+	Const   *string  // the same value in every row; no step applies
+	Columns []string // several source columns, joined by With; empty ones are left out
+	With    string
+	Expr    string // an expression over the source columns
+
+	// Kind is what the target takes. It decides how values of typed sources and dates are written. "" is text.
+	Kind Kind
+
+	Trim     bool      // blanks around the value are taken away
+	Case     Case      // "" = as it is
+	Replace  []Replace // one after another
+	Split    *Split
+	Number   *Number
+	Boolean  *Boolean
+	Time     *Time
+	List     *List // of a multi-select picklist; Map then applies to each item
+	Map      *Map
+	Hash     *Hash
+	Mask     *Mask
+	Truncate int     // most UTF-16 units, as Salesforce counts; 0 = never cut. What is cut is counted.
+	Default  *string // for an empty value, before Nulls
+	Nulls    Nulls   // "" = as the mapping says
+}
+
+// Kind is what a field of the target takes, as far as it matters for how a value is written.
+type Kind string
+
+// The kinds.
+const (
+	KindText     Kind = ""
+	KindNumber   Kind = "number"
+	KindBoolean  Kind = "boolean"
+	KindDate     Kind = "date"
+	KindDatetime Kind = "datetime"
+	KindTime     Kind = "time"
+)
+
+// Case is what a value's letters become.
+type Case string
+
+// The cases.
+const (
+	CaseUpper Case = "upper"
+	CaseLower Case = "lower"
+	CaseTitle Case = "title" // the first letter of each word
+)
+
+// Replace puts With in place of what the regular expression finds (Go syntax, RE2); $1 stands for its first group.
+type Replace struct {
+	Find string `json:"find"`
+	With string `json:"with"`
+}
+
+// Split takes one part of a value. A value with fewer parts is empty.
+type Split struct {
+	By   string `json:"by"`
+	Part int    `json:"part"` // from 1; from the end when negative
+}
+
+// Number reads a number in another notation and writes it as Salesforce takes it.
+type Number struct {
+	Decimal   string `json:"decimal,omitempty"`   // mark before the fraction; "" = "."
+	Thousands string `json:"thousands,omitempty"` // mark between groups of digits; "" = none is allowed
+}
+
+// Boolean reads the words for yes and no. Case does not matter. A word that is in neither list is a reject.
+type Boolean struct {
+	True  []string `json:"true"`
+	False []string `json:"false"`
+}
+
+// Time reads a date or time and writes it as the kind of the target wants it.
+type Time struct {
+	// Formats are tried in turn: yyyy yy MMMM MMM MM M dd d EEEE EEE HH H hh h mm ss SSS a XXX (+01:00) XX (+0100), and text in '…'.
+	// Two digits of a year mean 1969 to 2068.
+	Formats []string `json:"formats"`
+	// Timezone is that of the value where it names none; "" = as the mapping says.
+	Timezone string `json:"timezone,omitempty"`
+	// Into is the zone in which a date is taken from a time; "" = Timezone.
+	Into string `json:"into,omitempty"`
+	// Shift is added after reading, such as 1h30m or -2d.
+	Shift string `json:"shift,omitempty"`
+	// Ambiguous says which of two times is meant when clocks were set back: first, last, or "" = the row is rejected.
+	Ambiguous string `json:"ambiguous,omitempty"`
+}
+
+// List reads several values in one and writes them as a multi-select picklist, A;B. Empty and repeated ones are left out.
+type List struct {
+	Split string `json:"split"` // what stands between them in the source
+}
+
+// Map puts one value in place of another.
+type Map struct {
+	Values map[string]string `json:"values"`
+	// Missing says what a value does that is not there: MissingError, MissingKeep, MissingEmpty.
+	Missing Missing `json:"missing,omitempty"`
+	Fold    bool    `json:"fold,omitempty"` // case does not matter
+	From    string  `json:"from,omitempty"` // the file of the map, for messages
+}
+
+// Missing is what becomes of a value that a map does not have.
+type Missing string
+
+// The ways.
+const (
+	MissingError Missing = ""      // the row is rejected
+	MissingKeep  Missing = "keep"  // the value stays
+	MissingEmpty Missing = "empty" // the value becomes empty
+)
+
+// Hash writes a keyed fingerprint in place of the value, HMAC-SHA-256 in hex: equal values stay equal, and nobody without the
+// key finds them by trying.
+type Hash struct {
+	Key    string `json:"-"`                // a secret; never stored
+	KeyEnv string `json:"key_env"`          // the environment variable that holds it
+	Length int    `json:"length,omitempty"` // hex digits kept; 0 = 64
+}
+
+// Mask hides a value but for its end.
+type Mask struct {
+	Keep int    `json:"keep"`           // characters at the end that stay
+	With string `json:"with,omitempty"` // for each hidden character; "" = *
 }
 
 // Nulls says what an empty source value does.
@@ -30,8 +157,16 @@ const NullToken = "#N/A"
 
 // The rules that reject a row.
 const (
-	RuleEmpty    = "empty_value"    // empty where the mapping says error
-	RuleReserved = "reserved_value" // the text #N/A, which would clear the field instead of being stored
+	RuleEmpty      = "empty_value"    // empty where the mapping says error
+	RuleReserved   = "reserved_value" // the text #N/A, which would clear the field instead of being stored
+	RuleNumber     = "not_a_number"   // Number cannot read it
+	RuleBoolean    = "not_a_boolean"  // in neither list of Boolean
+	RuleTime       = "not_a_time"     // no format of Time fits
+	RuleNoSuchTime = "no_such_time"   // the hour that is left out when clocks are set forward
+	RuleAmbiguous  = "ambiguous_time" // the hour that comes twice when clocks are set back
+	RuleMap        = "not_in_map"     // Map does not have it
+	RuleExpression = "expression"     // the expression fails for this row
+	RuleType       = "unfit_value"    // a value of a typed source that the target cannot take, such as an infinity
 )
 
 // Reject is a row that is not sent.

@@ -22,6 +22,7 @@ import (
 	"github.com/apache/arrow-go/v18/arrow/memory"
 	"github.com/google/go-cmp/cmp"
 
+	"migrate/pkg/cell"
 	"migrate/pkg/sources"
 )
 
@@ -229,7 +230,7 @@ func records(src sources.Source, b sources.Batch) ([]Record, error) {
 	for i, p := range b.Pos {
 		rec := Record{Pos: p}
 		for _, col := range b.Rows.Columns() {
-			text := sources.AppendText(nil, col, i) // a copy: the batch is released
+			text := cell.AppendText(nil, col, i) // a copy: the batch is released
 			if col.IsNull(i) {
 				text = []byte("NULL")
 			}

@@ -1,4 +1,5 @@
-package sources
+// Package cell shows one value of a record batch as text: in reports, in previews, and where a field takes a value as it is.
+package cell
 
 import (
 	"encoding/base64"
