@@ -20,6 +20,7 @@ import (
 type orgSpec struct {
 	Name        string `json:"name,omitempty"`         // "local": an org inside the process
 	Dir         string `json:"dir,omitempty"`          // of the local org, as seen from the run folder
+	Schema      string `json:"schema,omitempty"`       // folder of its describe snapshots, as seen from there; "": the built-in objects
 	InstanceURL string `json:"instance_url,omitempty"` // in a checkpoint: as it was after the login
 	APIVersion  string `json:"api_version,omitempty"`
 	Auth        string `json:"auth,omitempty"` // token, client-credentials, jwt
@@ -32,8 +33,11 @@ type orgSpec struct {
 // localName is the built-in org.
 const localName = "local"
 
-// localDirName is the folder of the local org inside a run folder.
-const localDirName = "org"
+// The folders of the local org and of its snapshots inside a run folder.
+const (
+	localDirName    = "org"
+	localSchemaName = "schema"
+)
 
 func (o *orgSpec) add(cmd *cobra.Command) {
 	f := cmd.Flags()
@@ -67,12 +71,12 @@ func (o orgSpec) merge(now orgSpec) orgSpec {
 	return o
 }
 
-// localDir is where the local org of a run lies.
-func (o orgSpec) localDir(run string) string {
-	if filepath.IsAbs(o.Dir) {
-		return o.Dir
+// localPath is where a folder of the local org of a run lies.
+func localPath(run, folder string) string {
+	if filepath.IsAbs(folder) {
+		return folder
 	}
-	return filepath.Join(run, o.Dir)
+	return filepath.Join(run, folder)
 }
 
 // localMemory is what the process aims at, in bytes, while it holds an org: it collects garbage more often from there on. The org
@@ -94,7 +98,7 @@ func (c *connection) Close() error {
 	return nil
 }
 
-// connect opens the org. dir is the run folder, where a new local org is kept.
+// connect opens the org. dir is the run folder, where a new local org is kept; "" keeps it in memory.
 func (a *app) connect(ctx context.Context, o orgSpec, dir string) (*connection, error) {
 	logger := slog.New(slog.NewTextHandler(io.Discard, nil))
 	if a.global.verbose {
@@ -152,12 +156,21 @@ func (a *app) connectLocal(ctx context.Context, o orgSpec, dir string, logger *s
 	if _, told := a.env("GOMEMLIMIT"); !told {
 		debug.SetMemoryLimit(localMemory)
 	}
-	if o.Dir == "" {
-		o.Dir = localDirName
+	cfg := localorg.Config{Logger: logger}
+	title := "the local org in memory"
+	if dir != "" {
+		if o.Dir == "" {
+			o.Dir = localDirName
+		}
+		cfg.Dir = localPath(dir, o.Dir)
+		title = "the local org in " + cfg.Dir
 	}
-	place := o.localDir(dir)
+	if o.Schema != "" {
+		cfg.Schema = os.DirFS(localPath(dir, o.Schema))
+	}
 	const token = "the-token-of-the-local-org" // no word of a message: tokens are struck out of messages
-	org, err := localorg.Open(localorg.Config{Dir: place, AccessToken: token, Logger: logger})
+	cfg.AccessToken = token
+	org, err := localorg.Open(cfg)
 	if err != nil {
 		return nil, fmt.Errorf("open the local org: %w", err)
 	}
@@ -168,7 +181,7 @@ func (a *app) connectLocal(ctx context.Context, o orgSpec, dir string, logger *s
 		return nil, fmt.Errorf("open the local org: %w", err)
 	}
 	return &connection{Client: client, spec: o, local: org,
-		title: "the local org in " + place + " (not Salesforce: everything here is a rehearsal)"}, nil
+		title: title + " (not Salesforce: everything here is a rehearsal)"}, nil
 }
 
 // auth chooses the login by what is given. Secrets come from the environment or from files named there.

@@ -98,7 +98,7 @@ func exitCode(ctx context.Context, err error) int {
 	case errors.Is(err, salesforce.ErrTemporary), errors.Is(err, salesforce.ErrOutcomeUnknown), errors.Is(err, syscall.ENOSPC),
 		errors.As(err, &full) && full.Code() == sqliteFull:
 		return codeTemporary
-	case errors.Is(err, fs.ErrNotExist):
+	case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ENOTDIR):
 		return codeUsage
 	}
 	return codeUnexpected

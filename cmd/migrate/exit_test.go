@@ -34,6 +34,7 @@ func TestExitCode(t *testing.T) {
 		{"connection", salesforce.ErrConfig, 2},
 		{"local org", &localorg.ConfigError{Err: errors.New("slots must be positive")}, 2},
 		{"no such file", fs.ErrNotExist, 2},
+		{"a file where a folder should be", syscall.ENOTDIR, 2},
 		{"failed rows", errFailedRows, 3},
 		{"job refused", &pipeline.JobFailedError{Job: bulk2.Job{Message: "InvalidBatch : Field name not found : Nme"}}, 4},
 		{"job refused after rows were sent", &partlyError{&pipeline.JobFailedError{Job: bulk2.Job{Message: "InvalidBatch : Field name not found : Nme"}}}, 3},

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"time"
 
 	"migrate/pkg/checkpoint"
@@ -34,7 +35,11 @@ func (a *app) stateDir(plan string) string {
 // newRunFolder makes an empty run folder named by the time and what is loaded.
 func newRunFolder(state, name string, now time.Time) (string, error) {
 	runs := filepath.Join(state, runsDirName)
-	if err := os.MkdirAll(runs, 0o700); err != nil {
+	err := os.MkdirAll(runs, 0o700)
+	if errors.Is(err, syscall.ENOTDIR) {
+		return "", usagef("%s cannot hold run folders: %w; name another folder with --state-dir", state, err)
+	}
+	if err != nil {
 		return "", fmt.Errorf("make the state folder: %w", err)
 	}
 	name = strings.Map(func(r rune) rune {

@@ -12,6 +12,8 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 
@@ -52,6 +54,7 @@ func run(ctx context.Context, args []string, env func(string) (string, bool), st
 	cmd, err := root.ExecuteContextC(ctx)
 	if err != nil && !a.begun {
 		err = &usageError{err: err, command: cmd.CommandPath()}
+		a.global.json = a.wantsJSON(args)
 	}
 	code := exitCode(ctx, err)
 	if code == codeInterrupted {
@@ -61,6 +64,22 @@ func run(ctx context.Context, args []string, env func(string) (string, bool), st
 		a.printError(err, code)
 	}
 	return code
+}
+
+// wantsJSON finds out whether --json is meant by a command line that was not understood.
+func (a *app) wantsJSON(args []string) bool {
+	if end := slices.Index(args, "--"); end >= 0 {
+		args = args[:end]
+	}
+	for _, arg := range slices.Backward(args) {
+		if value, ok := strings.CutPrefix(arg, "--json"); ok && (value == "" || value[0] == '=') {
+			yes, err := strconv.ParseBool(strings.TrimPrefix(value, "="))
+			return value == "" || err == nil && yes
+		}
+	}
+	twin, _ := a.env("MIGRATE_JSON")
+	yes, _ := strconv.ParseBool(twin)
+	return yes
 }
 
 // withInterrupt ends the context at the first interrupt, and the process at the second.
@@ -108,8 +127,8 @@ func (a *app) command() *cobra.Command {
 	f.BoolVar(&a.global.json, "json", false, "print JSON lines on stdout")
 	f.BoolVarP(&a.global.quiet, "quiet", "q", false, "no progress")
 	f.BoolVarP(&a.global.verbose, "verbose", "v", false, "tell each request and each step")
-	root.AddCommand(a.loadCommand(), a.runCommand(), a.resumeCommand(), a.retryCommand(), a.runsCommand(), a.statusCommand(),
-		a.previewCommand(), a.orgCommand(), a.versionCommand())
+	root.AddCommand(a.loadCommand(), a.runCommand(), a.rehearseCommand(), a.resumeCommand(), a.retryCommand(), a.runsCommand(), a.statusCommand(),
+		a.previewCommand(), a.describeCommand(), a.orgCommand(), a.versionCommand())
 	return root
 }
 

@@ -152,11 +152,7 @@ func (a *app) warnDangling(org *localorg.Org) {
 	}
 	text := fmt.Sprintf("no value fits the lookups %s%s: there is no snapshot of the objects that they point to; describe --related --snapshot takes them along",
 		strings.Join(list, ", "), more)
-	if a.global.json {
-		newJSONLines(a.stdout, 0).print(text)
-		return
-	}
-	fmt.Fprintf(a.stderr, "warning: %s\n", text)
+	a.warn(text)
 }
 
 func readPublicKey(path string) (*rsa.PublicKey, error) {

@@ -338,6 +338,15 @@ func runArg(dir string) string {
 }
 
 // printError prints an error on stderr, or as a JSON line.
+// warn tells what may go wrong, outside of a run.
+func (a *app) warn(text string) {
+	if a.global.json {
+		newJSONLines(a.stdout, 0).print(text)
+		return
+	}
+	fmt.Fprintf(a.stderr, "warning: %s\n", text)
+}
+
 func (a *app) printError(err error, code int) {
 	if a.global.json {
 		newJSONLines(a.stdout, 0).write("error", map[string]any{"message": err.Error(), "exit_code": code})

@@ -61,7 +61,10 @@ func (a *app) retryCommand() *cobra.Command {
 				return fmt.Errorf("run %s: its org cannot be read: %w", run.ID, err)
 			}
 			if recorded.Name == localName {
-				recorded.Dir = mustAbs(recorded.localDir(info.dir)) // the same org, seen from another run folder
+				recorded.Dir = mustAbs(localPath(info.dir, recorded.Dir)) // the same org, seen from another run folder
+				if recorded.Schema != "" {
+					recorded.Schema = mustAbs(localPath(info.dir, recorded.Schema))
+				}
 			}
 			jobs, err := retryJobs(info.dir, spec.Plan.Jobs, with, job)
 			if err != nil {

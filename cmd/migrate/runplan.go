@@ -24,22 +24,9 @@ func (a *app) runCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if limit < 0 {
-				return usagef("--limit %d: a number of rows, or 0 for all", limit)
-			}
-			p, err := plan.Read(args[0])
+			p, err := readPlan(args, limit)
 			if err != nil {
 				return err
-			}
-			if len(args) > 1 {
-				if p.Jobs, err = chooseJobs(p.Jobs, args[1:]); err != nil {
-					return err
-				}
-			}
-			for i := range p.Jobs {
-				if limit > 0 {
-					p.Jobs[i].Limit = limit
-				}
 			}
 			if org.Name == "" && org.InstanceURL == "" {
 				org.Name = p.Org
@@ -52,6 +39,28 @@ func (a *app) runCommand() *cobra.Command {
 	org.add(cmd)
 	flags.add(cmd)
 	return cmd
+}
+
+// readPlan reads a plan file, the first argument, and keeps the jobs that the others name.
+func readPlan(args []string, limit int64) (*plan.Plan, error) {
+	if limit < 0 {
+		return nil, usagef("--limit %d: a number of rows, or 0 for all", limit)
+	}
+	p, err := plan.Read(args[0])
+	if err != nil {
+		return nil, err
+	}
+	if len(args) > 1 {
+		if p.Jobs, err = chooseJobs(p.Jobs, args[1:]); err != nil {
+			return nil, err
+		}
+	}
+	for i := range p.Jobs {
+		if limit > 0 {
+			p.Jobs[i].Limit = limit
+		}
+	}
+	return p, nil
 }
 
 // chooseJobs keeps the named jobs, in plan order.

@@ -68,6 +68,9 @@ func (a *app) start(ctx context.Context, n newRun, out *output) (err error) {
 	}
 	defer func() { err = errors.Join(err, conn.Close()) }()
 	out.begin(dir, conn.title, n.parent)
+	if conn.local != nil {
+		a.warnDangling(conn.local)
+	}
 	jobs, pinned, err := a.compile(ctx, conn.Client, n.plan.Jobs, nil, out)
 	if err != nil {
 		return err

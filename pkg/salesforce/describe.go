@@ -135,7 +135,7 @@ func (c *Client) Describe(ctx context.Context, object string) (*SObject, error) 
 // DescribeRaw is Describe that also gives the answer as the org sent it, byte for byte, for a snapshot.
 func (c *Client) DescribeRaw(ctx context.Context, object string) (*SObject, json.RawMessage, error) {
 	if !objectName.MatchString(object) {
-		return nil, nil, fmt.Errorf("describe: %q is not the API name of an object, such as Account or Invoice__c", object)
+		return nil, nil, configError{fmt.Errorf("describe: %q is not the API name of an object, such as Account or Invoice__c", object)}
 	}
 	d := new(describeAnswer)
 	err := c.JSON(ctx, http.MethodGet, "/sobjects/"+object+"/describe", Repeat, nil, d)
