@@ -66,7 +66,10 @@ func timeStep(t Time, kind Kind, zone string) (step, error) {
 					return nil, bad
 				}
 			}
-			at = at.AddDate(0, 0, days).Add(shift)
+			if days != 0 { // by the calendar; it would also choose anew between two times
+				at = at.AddDate(0, 0, days)
+			}
+			at = at.Add(shift)
 			if kind != KindTime && (at.Year() < 1700 || at.Year() > 4000) { // Salesforce's calendar
 				return nil, &fault{RuleTime, fmt.Sprintf("%s lies outside the years 1700 to 4000", show(text))}
 			}
