@@ -68,11 +68,7 @@ func Open(cfg Config) (*Org, error) {
 		return nil, &ConfigError{err}
 	}
 	cfg = cfg.withDefaults()
-	files := cfg.Schema
-	if files == nil {
-		files = builtInSchema()
-	}
-	s, err := loadSchema(files, *cfg.AuditFields)
+	s, err := cfg.schema()
 	if err != nil {
 		return nil, &ConfigError{fmt.Errorf("open local org: %w", err)}
 	}

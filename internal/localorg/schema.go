@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/zeebo/xxh3"
 )
@@ -171,6 +172,22 @@ var auditFields = map[string]bool{"CreatedDate": true, "CreatedById": true, "Las
 // always are the objects that every org has: those who own records, and what tells records of one object apart. Where no
 // snapshot describes them, the built-in one does.
 var always = []string{"User", "RecordType"}
+
+// The built-in schema is read once for each setting of audit; nothing changes a schema that is loaded.
+var (
+	builtInWithAudit    = sync.OnceValues(func() (*schema, error) { return loadSchema(builtInSchema(), true) })
+	builtInWithoutAudit = sync.OnceValues(func() (*schema, error) { return loadSchema(builtInSchema(), false) })
+)
+
+func (c *Config) schema() (*schema, error) {
+	switch {
+	case c.Schema != nil:
+		return loadSchema(c.Schema, *c.AuditFields)
+	case *c.AuditFields:
+		return builtInWithAudit()
+	}
+	return builtInWithoutAudit()
+}
 
 // loadSchema reads all snapshots. audit says whether the audit fields may be set on insert; the describe that is
 // served tells the same.
