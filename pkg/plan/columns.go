@@ -30,9 +30,9 @@ func (t target) value() *salesforce.Field {
 func (c *compiler) columns() {
 	named := map[string]bool{}
 	for _, f := range c.Fields {
-		if f.Const == nil {
-			c.sourceColumn(f)
-			named[f.From] = true
+		for _, name := range f.sourceColumns() {
+			c.sourceColumn(f, name)
+			named[name] = true
 		}
 		if f.To != "" {
 			c.column(f)
@@ -47,12 +47,12 @@ func (c *compiler) columns() {
 }
 
 // sourceColumn checks that a field's column is in the source, once.
-func (c *compiler) sourceColumn(f Field) {
-	switch n := len(c.schema.FieldIndices(f.From)); {
+func (c *compiler) sourceColumn(f Field, name string) {
+	switch n := len(c.schema.FieldIndices(name)); {
 	case n == 0:
-		c.find(&f, "the source has no column %q%s", f.From, didYouMean(f.From, c.sourceNames()))
+		c.find(&f, "the source has no column %q%s", name, didYouMean(name, c.sourceNames()))
 	case n > 1:
-		c.find(&f, "the source has %d columns named %q; rename all but one", n, f.From)
+		c.find(&f, "the source has %d columns named %q; rename all but one", n, name)
 	}
 }
 
@@ -114,7 +114,7 @@ func (c *compiler) autoMap(named map[string]bool) {
 		named[col.Name] = true
 		switch {
 		case c.matches(col.Name) && (!deletes || strings.EqualFold(col.Name, "Id")):
-			c.sourceColumn(f)
+			c.sourceColumn(f, f.From)
 			c.column(f)
 		case strings.HasPrefix(col.Name, reportColumn):
 			reports = append(reports, col.Name)
@@ -161,8 +161,13 @@ func (c *compiler) twice() {
 }
 
 func (t target) origin() string {
-	if t.Const != nil {
+	switch {
+	case t.Const != nil:
 		return "as a constant"
+	case t.Expr != "":
+		return "from an expression"
+	case len(t.Columns) > 0:
+		return "from columns " + strings.Join(t.Columns, ", ")
 	}
 	return "from column " + t.From
 }

@@ -3,9 +3,9 @@ package plan
 import (
 	"errors"
 	"fmt"
+	"os"
 	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/apache/arrow-go/v18/arrow"
@@ -60,11 +60,7 @@ func (j Job) Compile(src sources.Source, describe func(object string) (*salesfor
 		pinned.To = t.header
 		d.Pinned.Fields = append(d.Pinned.Fields, pinned)
 		out.Columns = append(out.Columns, pipeline.Column{Header: t.header, Type: t.value().Type, Key: c.namesRow(t)})
-		from := t.From
-		if t.Const != nil {
-			from = strconv.Quote(*t.Const)
-		}
-		d.Mapped = append(d.Mapped, from+" → "+t.header)
+		d.Mapped = append(d.Mapped, t.Field.origin()+" → "+t.header)
 	}
 	return out, d, nil
 }
@@ -163,15 +159,40 @@ func (c *compiler) permitted() {
 
 // mapping is what transform is to do. An empty key is never cleared: it says which record is meant.
 func (c *compiler) mapping() transform.Mapping {
-	m := transform.Mapping{Nulls: c.Nulls}
+	m := transform.Mapping{Nulls: c.Nulls, Where: c.Where, Timezone: c.Timezone}
 	for _, t := range c.targets {
-		f := transform.Field{To: t.header, From: t.From, Const: t.Const, Nulls: t.Nulls}
+		f := transform.Field{To: t.header, From: t.From, Columns: t.Columns, With: t.With, Const: t.Const, Expr: t.Expr, Kind: kindOf(t.value()), Steps: t.Steps, Nulls: t.Nulls}
+		if t.TruncateToLength {
+			f.Truncate = t.value().Length
+		}
+		if f.Hash != nil { // the key is a secret: it is in no plan and in no checkpoint
+			h := *f.Hash
+			h.Key = os.Getenv(h.KeyEnv)
+			f.Hash = &h
+		}
 		if c.isKey(t) && f.Nulls == "" && c.Nulls == transform.NullsClear {
 			f.Nulls = transform.NullsKeep
 		}
 		m.Fields = append(m.Fields, f)
 	}
 	return m
+}
+
+// kindOf says what a field takes.
+func kindOf(f *salesforce.Field) transform.Kind {
+	switch f.Type {
+	case "int", "long", "double", "currency", "percent":
+		return transform.KindNumber
+	case "boolean":
+		return transform.KindBoolean
+	case "date":
+		return transform.KindDate
+	case "datetime":
+		return transform.KindDatetime
+	case "time":
+		return transform.KindTime
+	}
+	return transform.KindText
 }
 
 // refused turns the error of transform.Compile into findings.
@@ -202,7 +223,7 @@ func (c *compiler) keyColumn() string {
 	for _, t := range c.targets {
 		r := 0
 		switch {
-		case !c.namesRow(t):
+		case !c.namesRow(t) || t.From == "":
 		case c.isKey(t):
 			r = 3
 		case t.isID():

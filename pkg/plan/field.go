@@ -3,6 +3,7 @@ package plan
 import (
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 
 	"github.com/goccy/go-yaml/ast"
@@ -10,15 +11,45 @@ import (
 	"migrate/pkg/transform"
 )
 
-// Field says where the value of one field comes from: a source column or a constant.
+// Field says where the value of one field comes from: a source column, several of them, a constant or an expression; and what
+// is done to it on the way.
 type Field struct {
 	// To is a field of the object, or a lookup set by a key of its parent, such as Account.Legacy_Id__c. When it is empty,
 	// From is left out.
-	To    string          `json:"to,omitempty"`
-	From  string          `json:"from,omitempty"`  // source column
-	Const *string         `json:"const,omitempty"` // the same value in every row
-	Nulls transform.Nulls `json:"nulls,omitempty"` // "" = as the job says
-	Line  int             `json:"line,omitempty"`  // where it stands in the plan; 0 = no file
+	To      string   `json:"to,omitempty"`
+	From    string   `json:"from,omitempty"`    // source column
+	Columns []string `json:"columns,omitempty"` // several source columns, joined by With
+	With    string   `json:"with,omitempty"`
+	Const   *string  `json:"const,omitempty"` // the same value in every row
+	Expr    string   `json:"expr,omitempty"`  // an expression over the source columns
+	transform.Steps
+	TruncateToLength bool            `json:"truncate_to_length,omitempty"` // Truncate is the field's length
+	Nulls            transform.Nulls `json:"nulls,omitempty"`              // "" = as the job says
+	Line             int             `json:"line,omitempty"`               // where it stands in the plan; 0 = no file
+}
+
+// origin names what the value comes from.
+func (f Field) origin() string {
+	switch {
+	case f.Const != nil:
+		return strconv.Quote(*f.Const)
+	case f.Expr != "":
+		return f.Expr
+	case len(f.Columns) > 0:
+		return strings.Join(f.Columns, " + ")
+	}
+	return f.From
+}
+
+// sourceColumns are the columns that the field names; those inside an expression are not among them.
+func (f Field) sourceColumns() []string {
+	switch {
+	case f.Const != nil || f.Expr != "":
+		return nil
+	case len(f.Columns) > 0:
+		return f.Columns
+	}
+	return []string{f.From}
 }
 
 // ParseMap reads a mapping as one types it on a command line: COLUMN=FIELD sends a source column to a field, COLUMN= leaves
@@ -59,25 +90,48 @@ func (r *reader) oneField(e entry) Field {
 		f.From, _ = r.text("the source column", e.value)
 		return f
 	}
-	seen := r.fixed("a field", e.value, keys{
-		now: map[string]func(entry){
-			"from": func(e entry) { f.From, _ = r.text("from", e.value) },
-			"const": func(e entry) {
-				if s, ok := r.text("const", e.value); ok {
-					f.Const = &s
-				}
-			},
-			"nulls": func(e entry) { f.Nulls = r.nulls(e.value) },
+	now := map[string]func(entry){
+		"from": func(e entry) {
+			if list, ok := e.value.(*ast.SequenceNode); ok {
+				f.Columns = r.words("from", list)
+				return
+			}
+			f.From, _ = r.text("from", e.value)
 		},
-		later: []string{"trim", "blank", "number", "map", "missing", "expr", "ref", "second_pass"},
-	})
+		"with": func(e entry) { f.With, _ = r.text("with", e.value) },
+		"const": func(e entry) {
+			if s, ok := r.text("const", e.value); ok {
+				f.Const = &s
+			}
+		},
+		"expr":  func(e entry) { f.Expr = r.word("expr", e.value) },
+		"nulls": func(e entry) { f.Nulls = r.nulls(e.value) },
+		"blank": func(e entry) { f.Blank, f.Nulls = true, r.nulls(e.value) },
+	}
+	r.steps(&f, now)
+	seen := r.fixed("a field", e.value, keys{now: now, later: []string{"ref", "second_pass"}})
+	origins := 0
+	for _, k := range []string{"from", "const", "expr"} {
+		if seen[k] {
+			origins++
+		}
+	}
 	switch {
-	case seen["from"] && seen["const"]:
-		r.report(e.at, "from and const cannot both be; take one out")
-	case seen["nulls"] && seen["const"]:
-		r.report(e.at, "nulls has no meaning beside const; take it out")
-	case !seen["from"] && !seen["const"] && !seen["expr"] && !seen["ref"]:
-		r.report(e.at, "from or const is missing: { from: COLUMN } or { const: VALUE }")
+	case origins > 1:
+		r.report(e.at, "from, const and expr exclude one another; take all but one out")
+	case seen["const"] && len(seen) > 1:
+		for k := range seen {
+			if k != "const" {
+				r.report(e.at, "%s has no meaning beside const; take it out", k)
+				break
+			}
+		}
+	case seen["nulls"] && seen["blank"]:
+		r.report(e.at, "nulls and blank say the same; take one out")
+	case seen["with"] && f.Columns == nil:
+		r.report(e.at, "with stands between several columns, as in from: [first, last]")
+	case origins == 0 && !seen["ref"]:
+		r.report(e.at, "from, const or expr is missing: { from: COLUMN } or { const: VALUE }")
 	}
 	return f
 }

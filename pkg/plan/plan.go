@@ -24,7 +24,9 @@ type Job struct {
 	Key       string          `json:"key,omitempty"` // of an upsert: an external id field, an idLookup field, or Id
 	Source    CSV             `json:"source"`
 	Fields    []Field         `json:"fields,omitempty"`
-	Nulls     transform.Nulls `json:"nulls,omitempty"` // for fields that do not say; "" = keep
+	Nulls     transform.Nulls `json:"nulls,omitempty"`    // for fields that do not say; "" = keep
+	Where     string          `json:"where,omitempty"`    // an expression that is true for the rows to send; "" = all
+	Timezone  string          `json:"timezone,omitempty"` // of times that name none, for fields that do not say
 
 	// AutoMap sends each source column that Fields does not name to the field of the same name. A column without such a
 	// field is a finding, or with IgnoreUnmapped it is not sent.

@@ -129,8 +129,10 @@ func (r *reader) oneJob(e entry) Job {
 			"source":    func(e entry) { j.Source = r.source(e.value) },
 			"fields":    func(e entry) { j.Fields = r.fields(e.value) },
 			"nulls":     func(e entry) { j.Nulls = r.nulls(e.value) },
+			"where":     func(e entry) { j.Where = r.word("where", e.value) },
+			"timezone":  func(e entry) { j.Timezone = r.word("timezone", e.value) },
 		},
-		later: []string{"export", "to", "id", "where", "timezone", "watermark", "deletes"},
+		later: []string{"export", "to", "id", "watermark", "deletes"},
 	})
 	if seen == nil || seen["export"] {
 		return j

@@ -115,7 +115,8 @@ func job(without string, lines ...string) string {
 func TestReadFindings(t *testing.T) {
 	t.Parallel()
 	const good = "\njobs: { a: { load: Account, operation: insert, source: { csv: a.csv }, fields: { Name: company } } }\n"
-	const jobKeys = "fields, key, load, nulls, operation, source"
+	const jobKeys = "fields, key, load, nulls, operation, source, timezone, where"
+	const fieldKeys = "ambiguous, blank, boolean, case, const, default, expr, format, from, hash, ignore_case, into, list, map, mask, missing, nulls, number, replace, shift, split, timezone, trim, truncate, with"
 	tests := []struct {
 		name, text string
 		want       []string
@@ -160,8 +161,6 @@ func TestReadFindings(t *testing.T) {
 			[]string{`p.yaml:8:3: job A: the name differs from that of job a in line 3 by its case only; give one of them another`}},
 		{"misspelt key of a job", job("load", "laod: Account"), []string{`p.yaml:4:5: job a: unknown key "laod" in a job; did you mean load?`}},
 		{"keys of a job for later", job("", "where: x", "timezone: Europe/Berlin", "id: no"), []string{
-			`p.yaml:4:5: job a: "where" is not supported by this version; a job can have ` + jobKeys,
-			`p.yaml:5:5: job a: "timezone" is not supported by this version; a job can have ` + jobKeys,
 			`p.yaml:6:5: job a: "id" is not supported by this version; a job can have ` + jobKeys,
 		}},
 		{"an export", "version: 1\njobs:\n  a:\n    export: Account\n    to: a.csv\n", []string{
@@ -218,8 +217,8 @@ func TestReadFindings(t *testing.T) {
 			`p.yaml:6:7: job a: "Name" stands twice, first in line 5; take one out`,
 			`p.yaml:7:9: job a: field A: the source column is empty; it must be a single value`,
 			`p.yaml:8:10: job a: field B: the source column is a list; it must be a single value`,
-			`p.yaml:9:7: job a: field C: from or const is missing: { from: COLUMN } or { const: VALUE }`,
-			`p.yaml:10:7: job a: field D: from and const cannot both be; take one out`,
+			`p.yaml:9:7: job a: field C: from, const or expr is missing: { from: COLUMN } or { const: VALUE }`,
+			`p.yaml:10:7: job a: field D: from, const and expr exclude one another; take all but one out`,
 			`p.yaml:11:7: job a: field E: nulls has no meaning beside const; take it out`,
 			`p.yaml:12:12: job a: field F: unknown key "form" in a field; did you mean from?`,
 			`p.yaml:13:19: job a: field G: const is a mapping; it must be a single value`,
@@ -227,10 +226,26 @@ func TestReadFindings(t *testing.T) {
 			`p.yaml:15:7: job a: the name of a field is empty`,
 		}},
 		{"fields for later", job("fields", "fields:", "  A: { ref: accounts, from: x, second_pass: true }", "  B: { expr: x }", "  C: { from: x, trim: true }"), []string{
-			`p.yaml:5:12: job a: field A: "ref" is not supported by this version; a field can have const, from, nulls`,
-			`p.yaml:5:36: job a: field A: "second_pass" is not supported by this version; a field can have const, from, nulls`,
-			`p.yaml:6:12: job a: field B: "expr" is not supported by this version; a field can have const, from, nulls`,
-			`p.yaml:7:21: job a: field C: "trim" is not supported by this version; a field can have const, from, nulls`,
+			`p.yaml:5:12: job a: field A: "ref" is not supported by this version; a field can have ` + fieldKeys,
+			`p.yaml:5:36: job a: field A: "second_pass" is not supported by this version; a field can have ` + fieldKeys,
+		}},
+		{"steps", job("fields", "fields:", "  A: { from: [] }", "  B: { from: x, replace: { with: y } }", "  C: { from: x, split: { by: ',', part: first } }", "  D: { from: x, missing: skip, map: {} }",
+			"  E: { from: x, map: nowhere.csv }", "  F: { from: x, hash: { key: secret } }", "  G: { from: x, nulls: keep, blank: clear }", "  H: { from: x, with: ' ' }", "  I: { const: x, trim: true }", "  J: { from: x, truncate: -1 }",
+			"  K: { from: x, number: 5 }", "  L: { from: x, boolean: { yes: [a] } }"), []string{
+			`p.yaml:5:18: job a: field A: from is an empty list`,
+			`p.yaml:6:30: job a: field B: find is missing: the regular expression, as in { find: "[^0-9]", with: "" }`,
+			`p.yaml:7:45: job a: field C: part is "first"; it must be a whole number, from 1, or from -1 for the last`,
+			`p.yaml:8:30: job a: field D: unknown way for values that the map does not have "skip": error, keep or empty`,
+			`p.yaml:8:41: job a: field D: map is empty; write { OLD: NEW } or the name of a CSV file of two columns`,
+			`p.yaml:9:26: job a: field E: map: open nowhere.csv: no such file or directory`,
+			`p.yaml:10:27: job a: field F: key_env is missing: the environment variable that holds the key; a key does not stand in a plan`,
+			`p.yaml:10:29: job a: field F: unknown key "key" in hash; there can be key_env, length`,
+			`p.yaml:11:7: job a: field G: nulls and blank say the same; take one out`,
+			`p.yaml:12:7: job a: field H: with stands between several columns, as in from: [first, last]`,
+			`p.yaml:13:7: job a: field I: trim has no meaning beside const; take it out`,
+			`p.yaml:14:31: job a: field J: truncate is "-1"; it must be a whole number, 0 or more`,
+			`p.yaml:15:29: job a: field K: number is "5"; it must be a mapping of keys to values`,
+			`p.yaml:16:32: job a: field L: unknown key "yes" in boolean; there can be false, true`,
 		}},
 		{"anchors, aliases, tags, merges", job("fields", "fields:", "  A: &x a", "  B: *x", "  C: !!str 3", "  <<: { D: d }", "  ? E", "  : e"), []string{
 			`p.yaml:5:10: job a: field A: the source column: anchors, aliases and tags are not read; write the value itself`,

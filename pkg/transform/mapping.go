@@ -12,8 +12,7 @@ type Mapping struct {
 	Timezone string
 }
 
-// Field is one field of the target. Its value comes from one of From, Columns, Const and Expr, and then goes through the
-// steps that are set, in the order in which they stand here. A step sees no empty value, but Default, Map and the nulls do.
+// Field is one field of the target. Its value comes from one of From, Columns, Const and Expr.
 type Field struct {
 	To      string   // header of the column sent: a field name or a relationship path such as Account.Legacy_Id__c
 	From    string   // source column
@@ -24,21 +23,27 @@ type Field struct {
 
 	// Kind is what the target takes. It decides how values of typed sources and dates are written. "" is text.
 	Kind Kind
+	Steps
+	Nulls Nulls // "" = as the mapping says
+}
 
-	Trim     bool      // blanks around the value are taken away
-	Case     Case      // "" = as it is
-	Replace  []Replace // one after another
-	Split    *Split
-	Number   *Number
-	Boolean  *Boolean
-	Time     *Time
-	List     *List // of a multi-select picklist; Map then applies to each item
-	Map      *Map
-	Hash     *Hash
-	Mask     *Mask
-	Truncate int     // most UTF-16 units, as Salesforce counts; 0 = never cut. What is cut is counted.
-	Default  *string // for an empty value, before Nulls
-	Nulls    Nulls   // "" = as the mapping says
+// Steps change a value. Those that are set are carried out in the order in which they stand here. They see no empty value;
+// Default and the nulls do.
+type Steps struct {
+	Trim     bool      `json:"trim,omitempty"`  // blanks around the value are taken away
+	Blank    bool      `json:"blank,omitempty"` // a value of blanks alone is empty
+	Case     Case      `json:"case,omitempty"`  // "" = as it is
+	Replace  []Replace `json:"replace,omitempty"`
+	Split    *Split    `json:"split,omitempty"`
+	Number   *Number   `json:"number,omitempty"`
+	Boolean  *Boolean  `json:"boolean,omitempty"`
+	Time     *Time     `json:"time,omitempty"`
+	List     *List     `json:"list,omitempty"` // of a multi-select picklist; Map then applies to each item
+	Map      *Map      `json:"map,omitempty"`
+	Hash     *Hash     `json:"hash,omitempty"`
+	Mask     *Mask     `json:"mask,omitempty"`
+	Truncate int       `json:"truncate,omitempty"` // most UTF-16 units, as Salesforce counts; 0 = never cut. What is cut is counted.
+	Default  *string   `json:"default,omitempty"`  // for an empty value, before the nulls
 }
 
 // Kind is what a field of the target takes, as far as it matters for how a value is written.

@@ -35,6 +35,14 @@ func (f *Field) steps(zone string) ([]step, []string) {
 	if f.Trim {
 		add(func(_, text []byte) ([]byte, *fault) { return bytes.TrimSpace(text), nil }, nil)
 	}
+	if f.Blank && !f.Trim {
+		add(func(_, text []byte) ([]byte, *fault) {
+			if len(bytes.TrimSpace(text)) == 0 {
+				return nil, nil
+			}
+			return text, nil
+		}, nil)
+	}
 	if f.Case != "" {
 		add(caseStep(f.Case))
 	}
