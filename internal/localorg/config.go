@@ -93,7 +93,7 @@ type Config struct {
 	QueryPage int
 
 	// AuditFields says whether CreatedDate, CreatedById, LastModifiedDate and LastModifiedById may be set on insert.
-	// nil: they may.
+	// nil: as the snapshots say; with the built-in ones they may.
 	AuditFields *bool
 	// NoHardDelete takes away the permission for hardDelete.
 	NoHardDelete bool
@@ -192,10 +192,6 @@ func (c Config) withDefaults() Config {
 	}
 	if c.QueryPage == 0 {
 		c.QueryPage = 2_000
-	}
-	if c.AuditFields == nil {
-		yes := true
-		c.AuditFields = &yes
 	}
 	if c.AutoNumbers == nil {
 		c.AutoNumbers = map[string]string{"Invoice__c.Name": "INV-{000000}", "Case.CaseNumber": "{00000000}"}

@@ -175,23 +175,23 @@ var always = []string{"User", "RecordType"}
 
 // The built-in schema is read once for each setting of audit; nothing changes a schema that is loaded.
 var (
-	builtInWithAudit    = sync.OnceValues(func() (*schema, error) { return loadSchema(builtInSchema(), true) })
-	builtInWithoutAudit = sync.OnceValues(func() (*schema, error) { return loadSchema(builtInSchema(), false) })
+	builtInWithAudit    = sync.OnceValues(func() (*schema, error) { return loadSchema(builtInSchema(), nil) })
+	builtInWithoutAudit = sync.OnceValues(func() (*schema, error) { return loadSchema(builtInSchema(), new(bool)) })
 )
 
 func (c *Config) schema() (*schema, error) {
 	switch {
 	case c.Schema != nil:
-		return loadSchema(c.Schema, *c.AuditFields)
-	case *c.AuditFields:
+		return loadSchema(c.Schema, c.AuditFields)
+	case c.AuditFields == nil || *c.AuditFields:
 		return builtInWithAudit()
 	}
 	return builtInWithoutAudit()
 }
 
-// loadSchema reads all snapshots. audit says whether the audit fields may be set on insert; the describe that is
-// served tells the same.
-func loadSchema(files fs.FS, audit bool) (*schema, error) {
+// loadSchema reads all snapshots. audit says whether the audit fields may be set on insert, nil that the snapshots know; the
+// describe that is served tells the same.
+func loadSchema(files fs.FS, audit *bool) (*schema, error) {
 	names, err := fs.Glob(files, "*.json")
 	if err != nil {
 		return nil, fmt.Errorf("list describe snapshots: %w", err)
@@ -243,7 +243,7 @@ func loadSchema(files fs.FS, audit bool) (*schema, error) {
 }
 
 // load reads one snapshot.
-func (s *schema) load(files fs.FS, name string, audit bool) (*object, error) {
+func (s *schema) load(files fs.FS, name string, audit *bool) (*object, error) {
 	data, err := fs.ReadFile(files, name)
 	if err != nil {
 		return nil, err
@@ -272,7 +272,7 @@ func (s *schema) dangling() []string {
 	return list
 }
 
-func loadObject(data []byte, audit bool) (*object, error) {
+func loadObject(data []byte, audit *bool) (*object, error) {
 	o := &object{byName: map[string]*field{}, byRel: map[string]*field{}}
 	data = bytes.TrimPrefix(data, []byte("\ufeff"))
 	if err := json.Unmarshal(data, o); err != nil {
@@ -295,8 +295,8 @@ func loadObject(data []byte, audit bool) (*object, error) {
 			k = kindCompound
 		}
 		f.kind = k
-		if auditFields[f.Name] && f.Createable != audit {
-			f.Createable, patched = audit, true
+		if auditFields[f.Name] && audit != nil && f.Createable != *audit {
+			f.Createable, patched = *audit, true
 		}
 		if f.Restricted && (k == kindPicklist || k == kindMulti) {
 			f.values = map[string]bool{}
@@ -319,7 +319,7 @@ func loadObject(data []byte, audit bool) (*object, error) {
 	}
 	o.describe = data
 	if patched {
-		return o, o.patchDescribe(audit)
+		return o, o.patchDescribe(*audit)
 	}
 	return o, nil
 }

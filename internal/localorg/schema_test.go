@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"slices"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -114,6 +115,18 @@ func TestSchemaOfARealOrg(t *testing.T) {
 	}
 	if a := c.soql("SELECT Name FROM Account WHERE RecordType.DeveloperName = 'Partner' AND Owner.Username = 'admin@local.example.com'"); !strings.Contains(a.body, `"totalSize":3`) {
 		t.Errorf("query: %s", a.body)
+	}
+	// what the user of the snapshots may not set, nobody may, unless the org's setting says otherwise
+	for _, audit := range []*bool{nil, new(true)} {
+		files := schemaOf(t, "Lead")
+		at := bytes.Index(files["Lead.json"].Data, []byte(`"name":"CreatedDate"`))
+		head := bytes.LastIndex(files["Lead.json"].Data[:at], []byte(`"createable":true`))
+		files["Lead.json"].Data = slices.Concat(files["Lead.json"].Data[:head], []byte(`"createable":false`), files["Lead.json"].Data[head+len(`"createable":true`):])
+		c := open(t, Config{Schema: files, AuditFields: audit})
+		j := c.load(spec{"object": "Lead", "operation": "insert"}, "LastName,Company,CreatedDate\na,b,2020-01-01T00:00:00Z\n")
+		if want := audit != nil; (j.State == "JobComplete" && j.Failed == 0) != want {
+			t.Errorf("CreatedDate, setting %v: %+v", want, j)
+		}
 	}
 	if got := c.org.Dangling(); len(got) != 0 {
 		t.Errorf("dangling: %v", got)

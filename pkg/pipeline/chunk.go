@@ -64,6 +64,7 @@ func (c *cutter) add(ctx context.Context, b sources.Batch, end int64) error {
 		return err
 	}
 	defer out.Rows.Release()
+	c.j.cut.add(out.Cut)
 	cols := stringColumns(out.Rows)
 	rejects, next := out.Rejects, 0
 	bad := b.Bad

@@ -6,8 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"math"
 	"path/filepath"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -109,10 +111,38 @@ type jobRun struct {
 	Job
 	track     tracker
 	newlines  atomic.Int64  // values whose line breaks were made LF
+	cut       counts        // values that the mapping shortened, by field
 	refused   atomic.Bool   // the org would refuse what else could be sent: send nothing more
 	halt      chan struct{} // closed: take no new rows, but see the chunks in flight through
 	haltOnce  sync.Once
 	haltCause error
+}
+
+// counts counts by name. Its zero value is ready; several goroutines may add.
+type counts struct {
+	mu sync.Mutex
+	n  map[string]int
+}
+
+func (c *counts) add(more map[string]int) {
+	if len(more) == 0 {
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.n == nil {
+		c.n = map[string]int{}
+	}
+	for name, n := range more {
+		c.n[name] += n
+	}
+}
+
+// names are those counted, in alphabetical order.
+func (c *counts) names() []string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return slices.Sorted(maps.Keys(c.n))
 }
 
 // stop ends the reading of the source; chunks in flight are seen through. Only the first cause counts.
@@ -181,6 +211,9 @@ func (j *jobRun) work(ctx context.Context) error {
 	}
 	if n := j.newlines.Load(); n > 0 {
 		j.Events.warn(j.Name, fmt.Sprintf("line breaks inside %d values were sent as LF; the org refuses CR LF inside a value", n))
+	}
+	for _, field := range j.cut.names() {
+		j.Events.warn(j.Name, fmt.Sprintf("%d values of field %s were cut to its length, as the mapping says", j.cut.n[field], field))
 	}
 	done, err := j.complete(ctx)
 	if err != nil || !done {
