@@ -293,7 +293,7 @@ func TestDamage(t *testing.T) {
 
 // Frames made of anything at all are refused or replayed, but never make the org panic.
 func FuzzReplay(f *testing.F) {
-	s, err := loadSchema(builtInSchema(), true)
+	s, err := loadSchema(builtInSchema(), nil)
 	if err != nil {
 		f.Fatal(err)
 	}

@@ -164,7 +164,7 @@ func TestSOQLErrors(t *testing.T) {
 }
 
 func FuzzSOQL(f *testing.F) {
-	s, err := loadSchema(builtInSchema(), true)
+	s, err := loadSchema(builtInSchema(), nil)
 	if err != nil {
 		f.Fatal(err)
 	}

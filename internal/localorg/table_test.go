@@ -9,7 +9,7 @@ import (
 func TestTable(t *testing.T) {
 	t.Parallel()
 	rng := random(t)
-	s, err := loadSchema(builtInSchema(), true)
+	s, err := loadSchema(builtInSchema(), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
