@@ -213,7 +213,7 @@ func (j *jobRun) work(ctx context.Context) error {
 		j.Events.warn(j.Name, fmt.Sprintf("line breaks inside %d values were sent as LF; the org refuses CR LF inside a value", n))
 	}
 	for _, field := range j.cut.names() {
-		j.Events.warn(j.Name, fmt.Sprintf("%d values of field %s were cut to its length, as the mapping says", j.cut.n[field], field))
+		j.Events.warn(j.Name, fmt.Sprintf("values cut to fit field %s, as the mapping says: %d", field, j.cut.n[field]))
 	}
 	done, err := j.complete(ctx)
 	if err != nil || !done {
