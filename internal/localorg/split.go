@@ -58,13 +58,27 @@ type dialect struct {
 // bare LF inside quotes is let through (guess).
 func split(body io.Reader, d dialect) (*layout, error) {
 	l := &layout{utf8: true}
-	var (
-		rec   csvRecord
-		buf   = make([]byte, 0, 1<<20)
-		base  int64 // where buf starts in the upload
-		final bool
-	)
-	for !final {
+	var rec csvRecord
+	size, err := scan(body, func(data []byte, at int64, final bool) (used int, err error) {
+		for used < len(data) && err == nil {
+			var n int
+			n, err = l.next(&rec, data[used:], at+int64(used), d, final)
+			used += n
+		}
+		return used, err
+	})
+	if err != nil {
+		return nil, err
+	}
+	l.chunks = append(l.chunks, size)
+	return l, l.complete()
+}
+
+// scan reads a body to its end, in pieces. visit says how much of a piece it used and gets the rest again with more behind
+// it; errMore is how it asks for that. at is where the piece begins.
+func scan(body io.Reader, visit func(data []byte, at int64, final bool) (used int, err error)) (size int64, err error) {
+	buf := make([]byte, 0, 256<<10)
+	for final := false; !final; {
 		if len(buf) == cap(buf) {
 			grown := make([]byte, len(buf), 2*cap(buf))
 			copy(grown, buf)
@@ -76,33 +90,35 @@ func split(body io.Reader, d dialect) (*layout, error) {
 		case err == io.EOF || errors.Is(err, io.ErrUnexpectedEOF):
 			final = true
 		case err != nil:
-			return nil, fmt.Errorf("read upload: %w", err)
+			return size, fmt.Errorf("read upload: %w", err)
 		}
-		pos := 0
-		for pos < len(buf) {
-			err := rec.read(buf[pos:], d.delim, final)
-			if err == errMore {
-				break
-			}
-			if err != nil {
-				if !d.crlf && bytes.Contains(buf[pos:], []byte("\r\n")) {
-					err = lineEndingError(false)
-				}
-				return nil, err
-			}
-			if err := l.add(&rec, buf[pos:pos+rec.size], base+int64(pos), d); err != nil {
-				return nil, err
-			}
-			pos += rec.size
+		used, err := visit(buf, size, final)
+		if err != nil && err != errMore {
+			return size, err
 		}
-		base += int64(pos)
-		buf = buf[:copy(buf, buf[pos:])]
+		size += int64(used)
+		buf = buf[:copy(buf, buf[used:])]
 	}
-	l.chunks = append(l.chunks, base)
+	return size, nil
+}
+
+// next reads the first record of data and gives its size.
+func (l *layout) next(rec *csvRecord, data []byte, at int64, d dialect, final bool) (int, error) {
+	if err := rec.read(data, d.delim, final); err != nil {
+		if err != errMore && !d.crlf && bytes.Contains(data, []byte("\r\n")) {
+			err = lineEndingError(false)
+		}
+		return 0, err
+	}
+	return rec.size, l.add(rec, data[:rec.size], at, d)
+}
+
+// complete refuses an upload without a header.
+func (l *layout) complete() error {
 	if l.names == nil {
-		return nil, invalidBatch("Failed to parse CSV. The header row is missing") // text is a guess
+		return invalidBatch("Failed to parse CSV. The header row is missing") // text is a guess
 	}
-	return l, nil
+	return nil
 }
 
 func (l *layout) add(rec *csvRecord, raw []byte, at int64, d dialect) error {
