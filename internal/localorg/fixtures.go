@@ -2,6 +2,7 @@ package localorg
 
 import (
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -57,20 +58,21 @@ func (o *Org) addFixture(t *table, made int64, values map[string]string) []byte 
 	return t.id(t.insert(r)).append(nil)
 }
 
-// userByName finds an active user by username.
+// userByName finds a user by username. Callers hold the lock.
 func (o *Org) userByName(name string) ([]byte, bool) {
-	users := o.schema.object("User")
-	if users == nil {
+	t := o.table(o.schema.object("User"))
+	f := t.obj.field("Username")
+	if f == nil {
 		return nil, false
 	}
-	t := o.table(users)
-	f := users.field("Username")
-	if f == nil || t.index(f) == nil {
-		return nil, false
+	if x := t.index(f); x != nil {
+		ord, n := t.find(x, []byte(name))
+		return t.id(ord).append(nil), n > 0
 	}
-	ord, n := t.find(t.index(f), []byte(name))
-	if n == 0 {
-		return nil, false
+	for ord := range uint32(len(t.places)) { // a snapshot without an index; users are few
+		if t.places[ord] != 0 && !t.record(ord).deleted() && strings.EqualFold(string(t.record(ord).raw(f.index)), name) {
+			return t.id(ord).append(nil), true
+		}
 	}
-	return t.id(ord).append(nil), true
+	return nil, false
 }

@@ -116,6 +116,15 @@ func TestSchemaOfARealOrg(t *testing.T) {
 	if a := c.soql("SELECT Name FROM Account WHERE RecordType.DeveloperName = 'Partner' AND Owner.Username = 'admin@local.example.com'"); !strings.Contains(a.body, `"totalSize":3`) {
 		t.Errorf("query: %s", a.body)
 	}
+	// a user is found by name also where the snapshot does not make the name a key
+	files = schemaOf(t, "User")
+	for _, key := range []string{`"idLookup":`, `"unique":`, `"externalId":`} {
+		files["User.json"].Data = bytes.ReplaceAll(files["User.json"].Data, []byte(key+"true"), []byte(key+"false"))
+	}
+	bare := open(t, Config{Schema: files, Password: "pw"})
+	if a := bare.do("POST", "/services/Soap/u/64.0", "text/xml", soap("64.0", "INTEGRATION@local.example.com", "pw", 0, "").body); a.status != 200 {
+		t.Errorf("login without a key on the name: %d %s", a.status, a.body)
+	}
 	// what the user of the snapshots may not set, nobody may, unless the org's setting says otherwise
 	for _, audit := range []*bool{nil, new(true)} {
 		files := schemaOf(t, "Lead")

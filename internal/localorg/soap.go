@@ -35,6 +35,8 @@ func (o *Org) checkPassword(username, password string) ([]byte, *soapFault) {
 	switch {
 	case !ok || o.cfg.Password == "":
 		return nil, errLogin
+	case !o.person(user).Active:
+		return nil, errLogin
 	case same(password, o.cfg.Password+o.cfg.SecurityToken):
 		return user, nil
 	case same(password, o.cfg.Password):
