@@ -69,6 +69,8 @@ type Config struct {
 	MaxUpload int64
 	// DailyAPI is how many requests are allowed in 24 hours. 0: 100,000.
 	DailyAPI int64
+	// LongCalls is how many calls may take longer than 20 seconds at one time; further calls are refused meanwhile. 0: 25.
+	LongCalls int
 	// DailyBatches is how many internal batches are allowed in 24 hours; a job also takes one for itself. 0: 15,000.
 	DailyBatches int64
 	// DailyRecords is how many ingest rows are allowed in 24 hours. 0: 150,000,000.
@@ -169,6 +171,9 @@ func (c Config) withDefaults() Config {
 	if c.DailyAPI == 0 {
 		c.DailyAPI = 100_000
 	}
+	if c.LongCalls == 0 {
+		c.LongCalls = 25
+	}
 	if c.DailyBatches == 0 {
 		c.DailyBatches = 15_000
 	}
@@ -216,7 +221,7 @@ func (c Config) check() error {
 		return errors.New("localorg: slots must be positive")
 	case c.StartDelay < 0 || c.BatchTime < 0 || c.LockWait < 0 || c.TokenLife < 0:
 		return errors.New("localorg: times must not be negative")
-	case c.MaxUpload < 0 || c.DailyAPI < 0 || c.DailyBatches < 0 || c.DailyRecords < 0 || c.DataStorage < 0 || c.DailyQueryJobs < 0:
+	case c.MaxUpload < 0 || c.DailyAPI < 0 || c.LongCalls < 0 || c.DailyBatches < 0 || c.DailyRecords < 0 || c.DataStorage < 0 || c.DailyQueryJobs < 0:
 		return errors.New("localorg: limits must not be negative")
 	case c.JobsPerPage < 0 || c.QueryPage < 0 || c.ResultPage < 0 || c.ResultFile < 0:
 		return errors.New("localorg: page sizes must not be negative")

@@ -181,14 +181,24 @@ func (o *Org) serveData(w http.ResponseWriter, r *http.Request, version string, 
 	o.mu.Lock()
 	used := o.calls.sum(now)
 	over := used >= o.cfg.DailyAPI
+	crowded := !over && o.longCalls(now) >= o.cfg.LongCalls
 	if !over {
 		o.calls.add(now, 1)
 		used++
+		o.inFlight[r] = now
+		defer func() {
+			o.mu.Lock()
+			defer o.mu.Unlock()
+			delete(o.inFlight, r)
+		}()
 	}
 	o.mu.Unlock()
 	w.Header().Set("Sforce-Limit-Info", fmt.Sprintf("api-usage=%d/%d", used, o.cfg.DailyAPI))
 	if over {
 		return refuse(403, "REQUEST_LIMIT_EXCEEDED", "TotalRequests Limit exceeded.")
+	}
+	if crowded {
+		return refuse(403, "REQUEST_LIMIT_EXCEEDED", "ConcurrentRequests (Concurrent API Requests) Limit exceeded.")
 	}
 	return o.dispatch(&call{w: w, r: r, version: version[1:], major: major, user: user, plain: o.cfg.NoGzip}, parts)
 }

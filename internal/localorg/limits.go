@@ -1,5 +1,7 @@
 package localorg
 
+import "time"
+
 const (
 	megabyte   = 1_000_000
 	recordSize = 2_048 // bytes of storage that a record counts for
@@ -14,6 +16,19 @@ func (o *Org) stored() (bytes int64) {
 		}
 	}
 	return bytes
+}
+
+// longCall is the time from which on a call counts as a long one.
+const longCall = 20 * time.Second
+
+// longCalls is how many long calls there are. Callers hold the lock.
+func (o *Org) longCalls(now time.Time) (n int) {
+	for _, since := range o.inFlight {
+		if now.Sub(since) > longCall {
+			n++
+		}
+	}
+	return n
 }
 
 type limit struct {

@@ -309,3 +309,18 @@ func TestPutBackOutlivesTheProcess(t *testing.T) {
 		}
 	})
 }
+
+// A chunk with failed rows takes its time twice where Config says so.
+func TestSlowRetries(t *testing.T) {
+	t.Parallel()
+	body := "Name,NumberOfEmployees\n" + strings.Repeat("a,1\n", 399) + "b,many\n" // the second chunk of two
+	for slow, want := range map[bool]time.Duration{false: 2 * time.Minute, true: 3 * time.Minute} {
+		inBubble(t, Config{BatchTime: 50 * time.Minute, SlowRetries: slow}, func(t *testing.T, c *client) {
+			began := time.Now()
+			j := c.waitLong(c.begin(insertAccounts, body))
+			if took := time.Since(began).Truncate(5 * time.Second); j.Failed != 1 || took != want {
+				t.Errorf("slow %v: took %v, want %v; %+v", slow, took, want, j)
+			}
+		})
+	}
+}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"iter"
 	"maps"
+	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
@@ -41,7 +42,8 @@ type Org struct {
 	nextQuery     uint64
 	queue         []task // internal batches that wait for a slot
 	running       int
-	calls         window // requests of the last 24 hours
+	inFlight      map[*http.Request]time.Time // calls that are not answered yet
+	calls         window                      // requests of the last 24 hours
 	batches       window
 	queryJobCount window
 	records       window
@@ -74,7 +76,7 @@ func Open(cfg Config) (*Org, error) {
 	}
 	o := &Org{
 		cfg: cfg, schema: s,
-		prefixes: map[string]*table{}, jobs: map[uint32]*job{}, queryJobs: map[uint32]*queryJob{}, sessions: map[string]session{}, grants: map[string]*grant{}, codes: map[string]code{}, queries: map[string]*cursor{},
+		prefixes: map[string]*table{}, jobs: map[uint32]*job{}, queryJobs: map[uint32]*queryJob{}, sessions: map[string]session{}, grants: map[string]*grant{}, codes: map[string]code{}, queries: map[string]*cursor{}, inFlight: map[*http.Request]time.Time{},
 	}
 	if err := o.findLockFields(); err != nil {
 		return nil, &ConfigError{err}

@@ -2,6 +2,8 @@ package localorg
 
 import (
 	"fmt"
+	"io"
+	"net/http"
 	"strings"
 	"testing"
 	"time"
@@ -102,4 +104,51 @@ func TestStorageLimit(t *testing.T) {
 	if j := c.load(insertAccounts, accountRows(2)); j.Failed != 1 {
 		t.Errorf("after a delete: %+v", j)
 	}
+}
+
+// While too many calls take long, others are refused.
+func TestLongCalls(t *testing.T) {
+	t.Parallel()
+	inBubble(t, Config{LongCalls: 2}, func(t *testing.T, c *client) {
+		var slow []*io.PipeWriter
+		done := make(chan int, 2)
+		for range 2 {
+			r, w := io.Pipe()
+			id := c.create(insertAccounts).ID
+			slow = append(slow, w)
+			go func() {
+				req, err := http.NewRequest("PUT", "http://org.example.com/services/data/v66.0/jobs/ingest/"+id+"/batches", r)
+				if err != nil {
+					t.Error(err)
+				}
+				req.Header.Set("Authorization", "Bearer "+testToken)
+				req.Header.Set("Content-Type", "text/csv")
+				res, err := c.rt.RoundTrip(req)
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				res.Body.Close()
+				done <- res.StatusCode
+			}()
+		}
+		time.Sleep(20 * time.Second)
+		if a := c.get("limits"); a.status != 200 {
+			t.Errorf("after 20 s: %+v", a)
+		}
+		time.Sleep(time.Second)
+		c.get("limits").want(t, "two long ones", 403, "REQUEST_LIMIT_EXCEEDED", "ConcurrentRequests (Concurrent API Requests) Limit exceeded.")
+		slow[0].Close()
+		if got := <-done; got != 201 {
+			t.Errorf("upload: %d", got)
+		}
+		if a := c.get("limits"); a.status != 200 {
+			t.Errorf("one long one: %+v", a)
+		}
+		slow[1].Close()
+		<-done
+		if n := len(c.org.inFlight); n != 0 {
+			t.Errorf("%d calls are left", n)
+		}
+	})
 }
