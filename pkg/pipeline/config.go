@@ -9,6 +9,7 @@ import (
 
 	"migrate/pkg/bulk2"
 	"migrate/pkg/checkpoint"
+	"migrate/pkg/idmap"
 	"migrate/pkg/sources"
 	"migrate/pkg/transform"
 )
@@ -29,7 +30,8 @@ type Config struct {
 	Dir        string            // run folder; it exists and belongs to this run alone
 	Checkpoint *checkpoint.Store // holds the run, its jobs and their splits
 	Org        Org
-	Jobs       []Job // worked on in this order, one after another; those that the checkpoint calls done are skipped
+	IDs        *idmap.View // where jobs with an ID enter what their rows became; nil when none has
+	Jobs       []Job       // worked on in this order, one after another; those that the checkpoint calls done are skipped
 	Options
 	PollEvery time.Duration // least time between two looks at one job, the first comes sooner; 0 = 1 s, less only for a local org
 	Events    Events
@@ -100,6 +102,7 @@ type Job struct {
 	Mapping    *transform.Plan
 	Columns    []Column // of the upload, in the order of Mapping.Schema
 	Key        string   // source column copied into success.csv; "" = none
+	ID         string   // source column whose value names the row in the id map; "" = none
 	Limit      int64    // source rows to read; 0 = all
 	Reports    string   // folder of the reports below the run folder; "" = the run folder itself
 }

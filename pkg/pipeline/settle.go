@@ -11,7 +11,9 @@ import (
 	"github.com/zeebo/xxh3"
 
 	"migrate/pkg/bulk2"
+	"migrate/pkg/cell"
 	"migrate/pkg/checkpoint"
+	"migrate/pkg/idmap"
 )
 
 // settle gives every row of a job that has come to its end its outcome: in the org, in a report, or in another job. The
@@ -24,7 +26,7 @@ func (j *jobRun) settle(ctx context.Context, c *chunk, job bulk2.Job) error {
 	defer j.settles.Release(1)
 	s := &settlement{j: j, c: c, job: job, ways: rowForms(j.Columns)}
 	defer s.close()
-	err := s.resolve(ctx, !j.NoSuccess)
+	err := s.resolve(ctx, !j.NoSuccess || j.ID != "")
 	if err == nil && s.unclaimed() > 0 {
 		// Results that no row claims: a set may have ended inside its last value, or which rows succeeded is only known from
 		// the set that was not asked for.
@@ -82,12 +84,13 @@ type settlement struct {
 	missing   checkpoint.Selection // rows that have claimed no result yet
 	out       map[string]*spool    // report file → its new rows
 	values    []string
+	ids       []idmap.Pair // for the id map
 }
 
 // resolve fetches the results and matches them, from the start. full asks for the successful ones too.
 func (s *settlement) resolve(ctx context.Context, full bool) error {
 	s.close()
-	s.outcome, s.remainder, s.missing, s.out = checkpoint.Outcome{}, nil, nil, nil
+	s.outcome, s.remainder, s.missing, s.out, s.ids = checkpoint.Outcome{}, nil, nil, nil, nil
 	if err := s.fetch(ctx, full); err != nil {
 		return err
 	}
@@ -214,7 +217,7 @@ func (s *settlement) match(ctx context.Context) error {
 		h := s.ways[0].hash(valuesOf(r.out, r.at))
 		for _, kind := range []bulk2.Kind{bulk2.Failed, bulk2.Successful, bulk2.Unprocessed} {
 			if e, ok := s.sets[kind].claim(h); ok {
-				return s.settleRow(r, kind, e, true)
+				return s.settleRow(ctx, r, kind, e, true)
 			}
 		}
 		if s.impliedSuccess {
@@ -314,7 +317,7 @@ func (s *settlement) matchLoosely(ctx context.Context, way *rowForm) error {
 		single := g != nil && g.rows == 1 && g.results == 1
 		if single || g != nil && g.rows == g.results && !g.mixed {
 			if e, ok := s.sets[g.kind].claim(h); ok {
-				return s.settleRow(r, g.kind, e, single)
+				return s.settleRow(ctx, r, g.kind, e, single)
 			}
 		}
 		missing = append(missing, r.n)
@@ -326,7 +329,7 @@ func (s *settlement) matchLoosely(ctx context.Context, way *rowForm) error {
 
 // settleRow gives a row the outcome that it has claimed. sure says that the result is this row's own and not just one of
 // several with the same outcome, so that its id may be told.
-func (s *settlement) settleRow(r sentRow, kind bulk2.Kind, e entry, sure bool) error {
+func (s *settlement) settleRow(ctx context.Context, r sentRow, kind bulk2.Kind, e entry, sure bool) error {
 	if kind == bulk2.Unprocessed {
 		return s.unprocessed(r)
 	}
@@ -344,14 +347,44 @@ func (s *settlement) settleRow(r sentRow, kind bulk2.Kind, e entry, sure bool) e
 		return s.report(FailedFile, r, reportRow{Code: why.Code, Message: message, Transient: why.Transient()})
 	}
 	s.outcome.Succeeded++
-	if s.j.NoSuccess {
-		return nil
-	}
 	id := ""
 	if sure {
 		id = string(result.ID)
 	}
+	if err := s.remember(ctx, r, id); err != nil || s.j.NoSuccess {
+		return err
+	}
 	return s.success(r, id, result.Created)
+}
+
+// remember notes which record a row became. What is entered before the outcome is recorded does no harm: after a crash the same is
+// entered again.
+func (s *settlement) remember(ctx context.Context, r sentRow, id string) error {
+	if s.j.ID == "" || id == "" {
+		return nil
+	}
+	col := r.in.Column(r.in.Schema().FieldIndices(s.j.ID)[0])
+	source := string(cell.AppendText(nil, col, r.inAt))
+	if source == "" {
+		return nil // nothing can point to it
+	}
+	s.ids = append(s.ids, idmap.Pair{Source: source, ID: id})
+	if len(s.ids) < idsAtOnce {
+		return nil
+	}
+	return s.enter(ctx)
+}
+
+// idsAtOnce is how many entries of the id map are made durable at once.
+const idsAtOnce = 10_000
+
+func (s *settlement) enter(ctx context.Context) error {
+	if len(s.ids) == 0 {
+		return nil
+	}
+	err := s.j.IDs.Put(ctx, s.j.Name, s.ids)
+	s.ids = s.ids[:0]
+	return err
 }
 
 func (s *settlement) unprocessed(r sentRow) error {
@@ -378,7 +411,7 @@ func (s *settlement) success(r sentRow, id string, created bool) error {
 	s.values = s.values[:0]
 	if s.j.Key != "" {
 		i := r.in.Schema().FieldIndices(s.j.Key)[0]
-		s.values = append(s.values, r.in.Column(i).ValueStr(r.inAt))
+		s.values = append(s.values, string(cell.AppendText(nil, r.in.Column(i), r.inAt)))
 	}
 	where := s.j.origin(s.c.split, r.pos, r.in, r.inAt)
 	s.values = append(s.values, where.File, where.Line, s.job.ID, id, strconv.FormatBool(created))
@@ -415,6 +448,9 @@ func (s *settlement) record(ctx context.Context) (checkpoint.BulkJob, error) {
 	total := s.outcome.Succeeded + s.outcome.Failed + s.outcome.Unprocessed + s.outcome.Unaccounted + int64(len(s.remainder))
 	if total != s.c.bulk.Rows {
 		return checkpoint.BulkJob{}, fmt.Errorf("settle job %s: %d rows have an outcome, %d were sent: %w", s.job.ID, total, s.c.bulk.Rows, ErrAccounting)
+	}
+	if err := s.enter(ctx); err != nil {
+		return checkpoint.BulkJob{}, err
 	}
 	s.closeSets() // their disk space is needed no longer
 	var pages []page

@@ -110,7 +110,7 @@ func (b *batch) column(c *column) (arrow.Array, error) {
 		}
 		return cleared(src, c.nulls == NullsClear), nil
 	}
-	return b.computed(c), nil
+	return b.computed(c)
 }
 
 // checkPlain finds the rows that a plain column rejects.
@@ -138,7 +138,7 @@ func (b *batch) emptyValue(row int, c *column) {
 }
 
 // computed makes a column value by value.
-func (b *batch) computed(c *column) arrow.Array {
+func (b *batch) computed(c *column) (arrow.Array, error) {
 	builder := array.NewStringBuilder(memory.DefaultAllocator)
 	defer builder.Release()
 	builder.Reserve(b.rows)
@@ -146,39 +146,92 @@ func (b *batch) computed(c *column) arrow.Array {
 	if c.expr != nil {
 		w.eval = c.expr.over(b.in)
 	}
+	value := w.value
+	if c.Ref != nil {
+		var err error
+		if value, err = b.referred(&w); err != nil {
+			return nil, fmt.Errorf("field %s: %w", c.To, err)
+		}
+	}
 	for i := range b.rows {
 		if b.out(i) {
 			builder.Append("")
 			continue
 		}
-		text, bad := w.value(i)
-		switch {
-		case bad != nil:
-			b.reject(i, c, bad.rule, fmt.Sprintf("%s: %s", c.name(), bad.message))
-			text = nil
-		case len(text) == 0 && c.Default != nil:
-			text = []byte(*c.Default)
-		}
-		switch {
-		case bad != nil:
-		case len(text) == 0 && c.nulls == NullsError:
-			b.emptyValue(i, c)
-		case len(text) == 0 && c.nulls == NullsClear:
-			text = []byte(NullToken)
-		case string(text) == NullToken:
-			b.reservedValue(i, c)
-		case c.Truncate > 0:
-			var cut bool
-			if text, cut = truncate(text, c.Truncate); cut {
-				if b.cut == nil {
-					b.cut = map[string]int{}
-				}
-				b.cut[c.To]++
-			}
-		}
-		builder.BinaryBuilder.Append(text)
+		text, bad := value(i)
+		builder.BinaryBuilder.Append(b.finish(c, i, text, bad))
 	}
-	return builder.NewArray()
+	return builder.NewArray(), nil
+}
+
+// finish is what a value goes through last: default, nulls, truncation.
+func (b *batch) finish(c *column, row int, text []byte, bad *fault) []byte {
+	if bad != nil {
+		b.reject(row, c, bad.rule, fmt.Sprintf("%s: %s", c.name(), bad.message))
+		return nil
+	}
+	if len(text) == 0 && c.Default != nil {
+		text = []byte(*c.Default)
+	}
+	switch {
+	case len(text) == 0 && c.nulls == NullsError:
+		b.emptyValue(row, c)
+	case len(text) == 0 && c.nulls == NullsClear:
+		return []byte(NullToken)
+	case string(text) == NullToken:
+		b.reservedValue(row, c)
+	case c.Truncate > 0:
+		var cut bool
+		if text, cut = truncate(text, c.Truncate); cut {
+			if b.cut == nil {
+				b.cut = map[string]int{}
+			}
+			b.cut[c.To]++
+		}
+	}
+	return text
+}
+
+// referred finds the records that the values of a column mean, all of a batch at once.
+func (b *batch) referred(w *worker) (func(row int) ([]byte, *fault), error) {
+	type source struct {
+		id  string
+		bad *fault
+	}
+	list := make([]source, b.rows)
+	asked := map[string]bool{}
+	var ids []string
+	for i := range list {
+		if b.out(i) {
+			continue
+		}
+		text, bad := w.value(i)
+		list[i] = source{string(text), bad}
+		if id := list[i].id; bad == nil && id != "" && !asked[id] {
+			asked[id] = true
+			ids = append(ids, id)
+		}
+	}
+	found := map[string]string{}
+	if len(ids) > 0 {
+		var err error
+		if found, err = w.Ref.Find(ids); err != nil {
+			return nil, err
+		}
+	}
+	return func(row int) ([]byte, *fault) {
+		s := list[row]
+		id, ok := found[s.id]
+		switch {
+		case s.bad != nil || s.id == "":
+			return nil, s.bad
+		case ok:
+			return []byte(id), nil
+		case w.Ref.Missing == MissingEmpty:
+			return nil, nil
+		}
+		return nil, &fault{RuleParent, fmt.Sprintf("job %s has brought no row %s into this org: it failed, or was never loaded", w.Ref.Job, show([]byte(s.id)))}
+	}, nil
 }
 
 // worker makes the values of one column of one batch. Its buffers are used again for each row.

@@ -24,6 +24,7 @@ type Field struct {
 	// Kind is what the target takes. It decides how values of typed sources and dates are written. "" is text.
 	Kind Kind
 	Steps
+	Ref   *Ref  // after the steps
 	Nulls Nulls // "" = as the mapping says
 }
 
@@ -146,6 +147,15 @@ type Mask struct {
 	With string `json:"with,omitempty"` // for each hidden character; "" = *
 }
 
+// Ref puts the Id of a record in place of the source id of the row that it came from.
+type Ref struct {
+	Job string // that loaded the row, for messages
+	// Find gives the Ids for source ids; those that are not known are missing from the answer. Its error ends Apply.
+	Find func(sources []string) (map[string]string, error)
+	// Missing says what an id does that is not known: MissingError or MissingEmpty.
+	Missing Missing
+}
+
 // Nulls says what an empty source value does.
 type Nulls string
 
@@ -171,6 +181,7 @@ const (
 	RuleAmbiguous  = "ambiguous_time" // the hour that comes twice when clocks are set back
 	RuleMap        = "not_in_map"     // Map does not have it
 	RuleExpression = "expression"     // the expression fails for this row
+	RuleParent     = "parent_missing" // Ref knows no record for the id
 	RuleType       = "unfit_value"    // a value of a typed source that the target cannot take, such as an infinity
 )
 

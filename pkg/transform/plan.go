@@ -130,7 +130,10 @@ func compileColumn(f Field, m Mapping, in *arrow.Schema) (column, []MappingError
 	for _, fault := range faults {
 		report(f.From, "%s", fault)
 	}
-	c.plain = c.index >= 0 && len(c.steps) == 0 && f.Truncate == 0 && f.Default == nil && in.Field(c.index).Type.ID() == arrow.STRING
+	if r := f.Ref; r != nil && r.Missing != MissingError && r.Missing != MissingEmpty {
+		report("", "unknown way for parents that are missing %q: error or empty", r.Missing)
+	}
+	c.plain = f.Ref == nil && c.index >= 0 && len(c.steps) == 0 && f.Truncate == 0 && f.Default == nil && in.Field(c.index).Type.ID() == arrow.STRING
 	return c, problems
 }
 
