@@ -6,6 +6,7 @@ import (
 	"math"
 	"slices"
 	"strings"
+	"time"
 )
 
 // entry is one record that a REST call wants saved or deleted.
@@ -33,8 +34,12 @@ func errNoColumn(name string, obj *object) *rowFault {
 // saveEntries saves records in one transaction, one after another. With allOrNone either all are saved or none is. What changed is
 // added to undo, where the caller has one.
 func (o *Org) saveEntries(list []entry, allOrNone bool, undo *[]change) ([]saved, error) {
+	locks, denied := o.lockEntries(list)
 	o.mu.Lock()
 	defer o.mu.Unlock()
+	if locks != nil {
+		defer func() { o.locks.release(locks, time.Now()) }()
+	}
 	s := saver{org: o, named: true, firstNew: math.MaxUint32, now: o.now().Unix(), undo: undo}
 	if s.undo == nil {
 		s.undo = new([]change)
@@ -43,7 +48,11 @@ func (o *Org) saveEntries(list []entry, allOrNone bool, undo *[]change) ([]saved
 	out := make([]saved, len(list))
 	failed := false
 	for i := range list {
-		out[i] = s.saveEntry(&list[i])
+		if refused, ok := denied[i]; ok {
+			out[i] = refused
+		} else {
+			out[i] = s.saveEntry(&list[i])
+		}
 		failed = failed || out[i].fault != nil
 	}
 	if failed && allOrNone {

@@ -3,12 +3,13 @@ package localorg
 import (
 	"cmp"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 	"time"
 )
 
-// lockTable says which records a transaction has. A chunk takes all its locks at once or waits, so that nobody waits
+// lockTable says which records a transaction has: a chunk for as long as it takes, and what a call saves. A chunk takes all its locks at once or waits, so that nobody waits
 // for one who waits. It waits behind those who came before it and want the same. Who comes at the same instant is served by job
 // and batch; a request is looked at from the next instant on, so that the order in which goroutines run plays no part and
 // virtual time gives the same outcome each time. The org's lock guards it.
@@ -93,32 +94,78 @@ type rowLock struct {
 
 // lock takes the locks of a chunk and waits for them. Rows without theirs fail. It gives nil when the org is closing.
 func (o *Org) lock(r *batchRun, d *drafter) *lockRequest {
-	now := time.Now()
-	req := &lockRequest{since: now, until: now.Add(o.cfg.LockWait), job: r.job.number, batch: r.batch, done: make(chan struct{})}
+	j := r.job
+	s := saver{org: o, op: j.spec.Operation, firstNew: j.firstNew, plan: d.plan}
+	var locks []rowLock
 	o.mu.Lock()
-	locks := o.rowLocks(r.job, d)
+	for i := range d.drafts {
+		if row := &d.drafts[i]; row.fault == nil {
+			locks = s.appendLocks(locks, i, row)
+		}
+	}
+	o.mu.Unlock()
+	req := o.acquire(locks, j.number, r.batch)
+	if req == nil {
+		return nil
+	}
+	req.refused(locks, func(row int, id string, fault *rowFault) {
+		d.drafts[row].fault, d.drafts[row].meant = fault, id
+		r.locked++
+	})
+	return req
+}
+
+// lockEntries does the same for what a call saves, and gives the entries that lack their locks. Where nobody has a lock it
+// gives nil at once: a call takes no time.
+func (o *Org) lockEntries(list []entry) (*lockRequest, map[int]saved) {
+	var locks []rowLock
+	o.mu.Lock()
+	idle := len(o.locks.held) == 0
+	for i := range list {
+		if idle {
+			break
+		}
+		s := saver{org: o, op: list[i].op, firstNew: math.MaxUint32}
+		if row, fault := s.readEntry(&list[i]); fault == nil {
+			locks = s.appendLocks(locks, i, row)
+		}
+	}
+	o.mu.Unlock()
+	if idle {
+		return nil, nil
+	}
+	req := o.acquire(locks, math.MaxUint32, 0)
+	denied := map[int]saved{}
+	if req != nil {
+		req.refused(locks, func(row int, id string, fault *rowFault) { denied[row] = saved{id: id, fault: fault} })
+	}
+	return req, denied
+}
+
+// acquire waits for locks. It gives nil when the org is closing.
+func (o *Org) acquire(locks []rowLock, job uint32, batch int) *lockRequest {
+	now := time.Now()
+	r := &lockRequest{since: now, until: now.Add(o.cfg.LockWait), job: job, batch: batch, done: make(chan struct{})}
 	seen := map[place]bool{}
 	for _, l := range locks {
 		if !seen[l.key] {
 			seen[l.key] = true
-			req.keys = append(req.keys, l.key)
+			r.keys = append(r.keys, l.key)
 		}
 	}
-	o.locks.enter(req)
+	o.mu.Lock()
+	o.locks.enter(r)
 	o.mu.Unlock()
 	for _, wait := range []time.Duration{1, o.cfg.LockWait} { // to the next instant, and to the one after the last
-		if !o.sleepUnless(wait, req.done) {
+		if !o.sleepUnless(wait, r.done) {
 			return nil
 		}
 		o.mu.Lock()
 		o.locks.serve(time.Now())
 		o.mu.Unlock()
 	}
-	<-req.done
-	if len(req.denied) > 0 {
-		o.refuseRows(r, d, locks, req.denied)
-	}
-	return req
+	<-r.done
+	return r
 }
 
 // sleepUnless is sleep that ends early when done is closed.
@@ -134,20 +181,18 @@ func (o *Org) sleepUnless(d time.Duration, done <-chan struct{}) bool {
 	return true
 }
 
-// refuseRows lets the rows fail whose locks were denied.
-func (o *Org) refuseRows(r *batchRun, d *drafter, locks []rowLock, denied map[place]bool) {
-	for len(locks) > 0 {
-		row := locks[0].row
-		var own string
+// refused calls visit for each row whose locks were denied, with the id of its own record where there is one.
+func (r *lockRequest) refused(locks []rowLock, visit func(row int, id string, fault *rowFault)) {
+	for len(locks) > 0 && len(r.denied) > 0 {
+		row, own, refused := locks[0].row, "", false
 		var ids []string
-		refused := false
 		for ; len(locks) > 0 && locks[0].row == row; locks = locks[1:] {
 			l := locks[0]
 			id := l.key.table.id(l.key.ord)
 			if l.own {
 				own = id.String()
 			}
-			if denied[l.key] {
+			if r.denied[l.key] {
 				refused = true
 				if !l.own && !slices.Contains(ids, id.short()) {
 					ids = append(ids, id.short())
@@ -155,43 +200,34 @@ func (o *Org) refuseRows(r *batchRun, d *drafter, locks []rowLock, denied map[pl
 			}
 		}
 		if refused {
-			d.drafts[row].fault, d.drafts[row].meant = errLocked(ids), own
-			r.locked++
+			visit(row, own, errLocked(ids))
 		}
 	}
 }
 
-// rowLocks lists what each row of a chunk must have: the record that it changes, and the parents that it has or gets,
-// where Config.LockParents says so. Rows that will fail anyway need less than they ask for. Callers hold the lock.
-func (o *Org) rowLocks(j *job, d *drafter) []rowLock {
-	s := saver{org: o, op: j.spec.Operation, firstNew: j.firstNew, plan: d.plan}
-	t, fields := d.plan.table, o.lockFields[j.obj.index]
-	var list []rowLock
-	for i := range d.drafts {
-		row := &d.drafts[i]
-		if row.fault != nil {
+// appendLocks lists what a row must have: the record that it changes, and the parents that it has or gets, where
+// Config.LockParents says so. Callers hold the lock of the org.
+func (s *saver) appendLocks(list []rowLock, i int, row *draft) []rowLock {
+	t, fields := s.plan.table, s.org.lockFields[s.plan.table.obj.index]
+	if ord, ok := s.existing(row); ok {
+		list = append(list, rowLock{i, place{t, ord}, true})
+		for _, f := range fields {
+			if id, ok := parseID(t.record(ord).raw(f.index)); ok {
+				list = s.org.appendLock(list, i, id)
+			}
+		}
+	}
+	for at, v := range row.values {
+		col := &s.plan.columns[at]
+		if v.mark != set || !slices.Contains(fields, col.field) {
 			continue
 		}
-		if ord, ok := s.existing(row); ok {
-			list = append(list, rowLock{i, place{t, ord}, true})
-			for _, f := range fields {
-				if id, ok := parseID(t.record(ord).raw(f.index)); ok {
-					list = o.appendLock(list, i, id)
-				}
+		if col.by != nil && col.by.kind != kindID {
+			if ord, n := s.parent(col, v.data); n == 1 {
+				list = append(list, rowLock{i, place{col.parent, ord}, false})
 			}
-		}
-		for at, v := range row.values {
-			col := &d.plan.columns[at]
-			if v.mark != set || !slices.Contains(fields, col.field) {
-				continue
-			}
-			if col.by != nil && col.by.kind != kindID {
-				if ord, n := s.parent(col, v.data); n == 1 {
-					list = append(list, rowLock{i, place{col.parent, ord}, false})
-				}
-			} else if id, ok := parseID(v.data); ok {
-				list = o.appendLock(list, i, id)
-			}
+		} else if id, ok := parseID(v.data); ok {
+			list = s.org.appendLock(list, i, id)
 		}
 	}
 	return list

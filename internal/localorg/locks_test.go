@@ -263,7 +263,9 @@ func TestPutBack(t *testing.T) {
 			time.Sleep(time.Second)
 			second := c.begin(spec{"object": "Contact", "operation": "insert"}, holder)
 			a, b := c.waitLong(first), c.waitLong(second)
-			t.Logf("first %+v, second %+v", a, b)
+			if a.State != "JobComplete" || a.Failed != 0 || a.Retries != 0 {
+				t.Errorf("first job %+v", a)
+			}
 			left := len(c.table(second, "unprocessedrecords"))
 			if retries == 100 {
 				if b.State != "JobComplete" || b.Retries == 0 || left != 0 || b.Processed != 2_000 {
@@ -320,6 +322,36 @@ func TestSlowRetries(t *testing.T) {
 			j := c.waitLong(c.begin(insertAccounts, body))
 			if took := time.Since(began).Truncate(5 * time.Second); j.Failed != 1 || took != want {
 				t.Errorf("slow %v: took %v, want %v; %+v", slow, took, want, j)
+			}
+		})
+	}
+}
+
+// What a call saves waits for chunks that have the same records.
+func TestLocksOfCalls(t *testing.T) {
+	t.Parallel()
+	for wait, want := range map[time.Duration]int{10 * time.Second: 400, 20 * time.Second: 204} { // a row takes 18 s
+		inBubble(t, Config{BatchTime: 50 * time.Hour, LockWait: wait}, func(t *testing.T, c *client) {
+			c.parents(2)
+			ids := c.values("Account", "Id")
+			id := c.begin(spec{"object": "Contact", "operation": "insert"}, "LastName,Account.Legacy_Id__c\nx,P-0\n")
+			time.Sleep(time.Second)
+			began := time.Now()
+			if a := c.do("PATCH", "sobjects/Account/"+ids[1][0], "application/json", `{"Name":"free"}`); a.status != 204 || time.Since(began) > time.Second {
+				t.Errorf("another record: %+v after %v", a, time.Since(began))
+			}
+			a := c.do("PATCH", "sobjects/Account/"+ids[0][0], "application/json", `{"Name":"taken"}`)
+			if a.status != want {
+				t.Errorf("wait %v: %+v, want %d", wait, a, want)
+			}
+			if want == 400 {
+				a.want(t, "update", 400, "UNABLE_TO_LOCK_ROW", "unable to obtain exclusive access to this record")
+			}
+			if j := c.waitLong(id); j.Failed != 0 {
+				t.Errorf("%+v", j)
+			}
+			if len(c.org.locks.held) != 0 {
+				t.Errorf("held: %v", c.org.locks.held)
 			}
 		})
 	}
