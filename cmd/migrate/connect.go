@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime/debug"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -89,6 +90,19 @@ type connection struct {
 	spec  orgSpec
 	title string // for the first line of output
 	local *localorg.Org
+}
+
+// place names the org in the id map. dir is the run folder; a local org is named by where it lies in the state folder, which may be
+// moved as a whole.
+func (c *connection) place(dir string) string {
+	if c.local == nil {
+		return strings.ToLower(c.spec.InstanceURL)
+	}
+	at := mustAbs(localPath(dir, c.spec.Dir))
+	if rel, err := filepath.Rel(mustAbs(filepath.Dir(filepath.Dir(dir))), at); err == nil {
+		at = filepath.ToSlash(rel)
+	}
+	return localName + ":" + at
 }
 
 func (c *connection) Close() error {

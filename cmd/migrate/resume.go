@@ -87,11 +87,16 @@ func (a *app) resume(ctx context.Context, dir string, org orgSpec, maxErrors str
 	}
 	defer func() { err = errors.Join(err, conn.Close()) }()
 	out.resume(dir, conn.title, run)
-	jobs, _, err := a.compile(ctx, conn.Client, spec.Plan.Jobs, done, out)
+	parents, _, err := openIDs(ctx, &spec.Plan, dir, conn, spec.IDs)
 	if err != nil {
 		return err
 	}
-	return a.work(ctx, dir, store, conn, jobs, spec.Options, out)
+	defer func() { err = errors.Join(err, parents.Close()) }()
+	jobs, _, err := a.compile(ctx, conn.Client, spec.Plan.Jobs, done, parents, out)
+	if err != nil {
+		return err
+	}
+	return a.work(ctx, dir, store, conn, jobs, parents, spec.Options, out)
 }
 
 // readSpec reads a run and what it was made from.

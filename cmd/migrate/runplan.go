@@ -63,11 +63,11 @@ func readPlan(args []string, limit int64) (*plan.Plan, error) {
 	return p, nil
 }
 
-// chooseJobs keeps the named jobs, in plan order.
+// chooseJobs keeps the named jobs and their second passes, in plan order.
 func chooseJobs(all []plan.Job, names []string) ([]plan.Job, error) {
 	var chosen []plan.Job
 	for _, j := range all {
-		if slices.Contains(names, j.Name) {
+		if slices.Contains(names, j.Name) || j.First != "" && slices.Contains(names, j.First) {
 			chosen = append(chosen, j)
 		}
 	}

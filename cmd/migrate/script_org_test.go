@@ -36,7 +36,7 @@ const scriptToken = "00D5g0000000001!tOkEn-of-the-ScRiPt"
 //	org called ENDPOINT N              the endpoint, such as 'POST jobs/ingest', was called N times
 //	org fault ENDPOINT KIND [TIMES [BYTES]]
 //	                                   make calls fail; see localorg.Fault
-//	org records OBJECT FIELD… FILE     write the fields of all records as CSV, sorted by line
+//	org records OBJECT FIELD… FILE     write the fields of all records as CSV, sorted by line; ParentId:Account.Name is the name of the parent
 //	org polite                         no client did what a well-behaved one does not
 func orgCommand(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) == 0 {
@@ -160,9 +160,27 @@ func theOne(ts *testscript.TestScript, pattern string) string {
 }
 
 func writeRecords(ts *testscript.TestScript, org *localorg.Org, object string, fields []string, path string) {
+	parents := make([]map[string]string, len(fields)) // by place: what stands for the Id of a parent
+	for i, f := range fields {
+		var from string
+		if fields[i], from, _ = strings.Cut(f, ":"); from == "" {
+			continue
+		}
+		parents[i] = map[string]string{}
+		parent, field, _ := strings.Cut(from, ".")
+		for r := range org.Records(parent, "Id", field) {
+			parents[i][r[0]] = r[1]
+		}
+	}
 	var rows [][]string
 	for r := range org.Records(object, fields...) {
-		rows = append(rows, slices.Clone(r))
+		row := slices.Clone(r)
+		for i, names := range parents {
+			if names != nil && row[i] != "" {
+				row[i] = names[row[i]]
+			}
+		}
+		rows = append(rows, row)
 	}
 	slices.SortFunc(rows, slices.Compare[[]string])
 	f, err := os.Create(ts.MkAbs(path))

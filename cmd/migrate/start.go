@@ -24,6 +24,7 @@ type runSpec struct {
 	Plan    plan.Plan        `json:"plan"` // with its jobs as they were decided: nothing is matched by name again
 	Options pipeline.Options `json:"options"`
 	Parent  string           `json:"parent,omitempty"` // the run whose bad rows this one sends again
+	IDs     int64            `json:"ids,omitempty"`    // newest entry of the id map when the run began: what it may refer to
 }
 
 // newRun is what a new run is made from.
@@ -71,23 +72,28 @@ func (a *app) start(ctx context.Context, n newRun, out *output) (err error) {
 	if conn.local != nil {
 		a.warnDangling(conn.local)
 	}
-	jobs, pinned, err := a.compile(ctx, conn.Client, n.plan.Jobs, nil, out)
+	parents, upTo, err := openIDs(ctx, &n.plan, dir, conn, -1)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, parents.Close()) }()
+	jobs, pinned, err := a.compile(ctx, conn.Client, n.plan.Jobs, nil, parents, out)
 	if err != nil {
 		return err
 	}
 	n.plan.Jobs = pinned
-	store, err := create(ctx, dir, n.command, runSpec{Plan: n.plan, Options: n.options, Parent: n.parent}, conn.spec, jobs)
+	store, err := create(ctx, dir, n.command, runSpec{Plan: n.plan, Options: n.options, Parent: n.parent, IDs: upTo}, conn.spec, jobs)
 	if err != nil {
 		return err
 	}
 	defer store.Close()
 	begun = true
-	return a.work(ctx, dir, store, conn, jobs, n.options, out)
+	return a.work(ctx, dir, store, conn, jobs, parents, n.options, out)
 }
 
 // compile opens the sources of the jobs and checks the jobs against the org. skip names jobs that are done already. It also
 // returns the jobs as they were decided, for resume.
-func (a *app) compile(ctx context.Context, client *salesforce.Client, list []plan.Job, skip map[string]bool, out *output) ([]pipeline.Job, []plan.Job, error) {
+func (a *app) compile(ctx context.Context, client *salesforce.Client, list []plan.Job, skip map[string]bool, parents ids, out *output) ([]pipeline.Job, []plan.Job, error) {
 	described := map[string]*salesforce.SObject{}
 	describe := func(object string) (*salesforce.SObject, error) {
 		key := strings.ToLower(object)
@@ -111,7 +117,7 @@ func (a *app) compile(ctx context.Context, client *salesforce.Client, list []pla
 		if err != nil {
 			return nil, nil, &usageError{err: fmt.Errorf("job %s: %w", j.Name, err)}
 		}
-		compiled, decisions, err := j.Compile(src, describe)
+		compiled, decisions, err := j.Compile(src, describe, parents.lookup(ctx))
 		var bad *plan.Error
 		switch {
 		case errors.As(err, &bad):
@@ -168,9 +174,9 @@ func create(ctx context.Context, dir, command string, spec runSpec, org orgSpec,
 }
 
 // work runs the pipeline and prints how it ends.
-func (a *app) work(ctx context.Context, dir string, store *checkpoint.Store, conn *connection, jobs []pipeline.Job, o pipeline.Options, out *output) error {
+func (a *app) work(ctx context.Context, dir string, store *checkpoint.Store, conn *connection, jobs []pipeline.Job, parents ids, o pipeline.Options, out *output) error {
 	out.jobs(jobs)
-	cfg := pipeline.Config{Dir: dir, Checkpoint: store, Org: bulk2.New(conn.Client), Jobs: jobs, Options: o, Events: out.events()}
+	cfg := pipeline.Config{Dir: dir, Checkpoint: store, Org: bulk2.New(conn.Client), Jobs: jobs, Options: o, Events: out.events(), IDs: parents.view}
 	if conn.local != nil {
 		cfg.PollEvery = localPoll // its calls cost nothing
 	}

@@ -77,6 +77,7 @@ func (c *compiler) column(f Field) {
 	}
 	if ok {
 		c.writable(t)
+		c.reference(t)
 		c.targets = append(c.targets, t)
 	}
 }

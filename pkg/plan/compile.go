@@ -28,12 +28,12 @@ type Decisions struct {
 }
 
 // Compile checks a job against its source and the org, and makes what the pipeline works on. describe is called with the API
-// name of the object and of the parents that the mapping names, perhaps several times with the same.
+// name of the object and of the parents that the mapping names, perhaps several times with the same. ids finds the records that rows of other jobs became; nil where no field refers to one.
 //
 // The error is an *Error with all findings, or the error of describe as it is. An *salesforce.APIError with status
 // 404 from describe is a finding: there is no such object.
-func (j Job) Compile(src sources.Source, describe func(object string) (*salesforce.SObject, error)) (pipeline.Job, Decisions, error) {
-	c := &compiler{Job: j, schema: src.Schema(), ask: describe}
+func (j Job) Compile(src sources.Source, describe func(object string) (*salesforce.SObject, error), ids IDs) (pipeline.Job, Decisions, error) {
+	c := &compiler{Job: j, schema: src.Schema(), ask: describe, known: ids}
 	c.compile()
 	if c.failed != nil {
 		return pipeline.Job{}, Decisions{}, c.failed
@@ -49,7 +49,7 @@ func (j Job) Compile(src sources.Source, describe func(object string) (*salesfor
 	if err := errorOf(c.findings); err != nil {
 		return pipeline.Job{}, Decisions{}, err
 	}
-	out := pipeline.Job{Name: j.Name, Object: c.object.Name, Operation: j.Operation, Source: src, Mapping: mapped, Limit: j.Limit, Key: c.keyColumn()}
+	out := pipeline.Job{Name: j.Name, Object: c.object.Name, Operation: j.Operation, Source: src, Mapping: mapped, Limit: j.Limit, Key: c.keyColumn(), ID: j.ID}
 	if c.key != nil {
 		out.ExternalID = c.key.Name
 	}
@@ -70,6 +70,7 @@ type compiler struct {
 	Job
 	schema *arrow.Schema
 	ask    func(object string) (*salesforce.SObject, error)
+	known  IDs
 
 	object   *salesforce.SObject
 	key      *salesforce.Field // of an upsert
@@ -131,10 +132,18 @@ func (c *compiler) compile() {
 	}
 	c.permitted()
 	c.upsertKey()
+	c.rowID()
 	c.columns()
 	c.twice()
 	c.ids()
 	c.required()
+}
+
+// rowID checks the column by which other jobs refer to the rows.
+func (c *compiler) rowID() {
+	if c.ID != "" {
+		c.sourceColumn(Field{Line: c.Line}, c.ID)
+	}
 }
 
 // permitted checks what the user may do with records of the object.
@@ -162,6 +171,9 @@ func (c *compiler) mapping() transform.Mapping {
 	m := transform.Mapping{Nulls: c.Nulls, Where: c.Where, Timezone: c.Timezone}
 	for _, t := range c.targets {
 		f := transform.Field{To: t.header, From: t.From, Columns: t.Columns, With: t.With, Const: t.Const, Expr: t.Expr, Kind: kindOf(t.value()), Steps: t.Steps, Nulls: t.Nulls}
+		if t.Ref != nil && c.known != nil {
+			f.Ref = &transform.Ref{Job: t.Ref.Job, Missing: t.Ref.Missing, Find: func(sources []string) (map[string]string, error) { return c.known.Find(t.Ref.Job, sources) }}
+		}
 		if t.TruncateToLength {
 			f.Truncate = t.value().Length
 		}

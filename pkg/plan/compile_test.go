@@ -280,7 +280,7 @@ func TestCompileFindings(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			j, columns := tt.make()
-			_, _, err := j.Compile(columns, odd)
+			_, _, err := j.Compile(columns, odd, nil)
 			var found *plan.Error
 			if !errors.As(err, &found) {
 				t.Fatalf("error %v, want an *Error", err)
@@ -357,7 +357,7 @@ func TestCompile(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			j, columns := tt.make()
-			got, decisions, err := j.Compile(columns, odd)
+			got, decisions, err := j.Compile(columns, odd, nil)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -369,7 +369,7 @@ func TestCompile(t *testing.T) {
 			if got.Source == nil {
 				t.Error("the job has no source")
 			}
-			again, pinned, err := decisions.Pinned.Compile(columns, odd)
+			again, pinned, err := decisions.Pinned.Compile(columns, odd, nil)
 			if err != nil {
 				t.Fatalf("the pinned job does not compile: %v", err)
 			}
@@ -393,7 +393,7 @@ func TestKeyIsNotCleared(t *testing.T) {
 	t.Parallel()
 	j, columns := planned("upsert", "Account", "Legacy_Id__c", "Legacy_Id__c=no", "Name=company")
 	j.Nulls = transform.NullsClear
-	out, _, err := j.Compile(columns, describe)
+	out, _, err := j.Compile(columns, describe, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -428,7 +428,7 @@ func TestCompileDescribeFails(t *testing.T) {
 				return nil, salesforce.ErrTemporary
 			}
 			return describe(object)
-		})
+		}, nil)
 		var found *plan.Error
 		if !errors.Is(err, salesforce.ErrTemporary) || errors.As(err, &found) {
 			t.Errorf("describe of %s fails: error %v, want ErrTemporary and no findings", broken, err)

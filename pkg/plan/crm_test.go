@@ -61,7 +61,7 @@ func TestCRM(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				out, decisions, err := j.Compile(src, describe)
+				out, decisions, err := j.Compile(src, describe, nil)
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -108,7 +108,7 @@ func TestCRMTasks(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	out, decisions, err := j.Compile(src, describe)
+	out, decisions, err := j.Compile(src, describe, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

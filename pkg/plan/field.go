@@ -24,6 +24,7 @@ type Field struct {
 	Expr    string   `json:"expr,omitempty"`  // an expression over the source columns
 	transform.Steps
 	TruncateToLength bool            `json:"truncate_to_length,omitempty"` // Truncate is the field's length
+	Ref              *Ref            `json:"ref,omitempty"`                // after the steps
 	Nulls            transform.Nulls `json:"nulls,omitempty"`              // "" = as the job says
 	Line             int             `json:"line,omitempty"`               // where it stands in the plan; 0 = no file
 }
@@ -108,8 +109,19 @@ func (r *reader) oneField(e entry) Field {
 		"nulls": func(e entry) { f.Nulls = r.nulls(e.value) },
 		"blank": func(e entry) { f.Blank, f.Nulls = true, r.nulls(e.value) },
 	}
+	ref := func() *Ref {
+		if f.Ref == nil {
+			f.Ref = &Ref{}
+		}
+		return f.Ref
+	}
+	now["ref"] = func(e entry) { ref().Job = r.word("ref", e.value) }
+	now["second_pass"] = func(e entry) { ref().SecondPass = r.truth("second_pass", e.value) }
 	r.steps(&f, now)
-	seen := r.fixed("a field", e.value, keys{now: now, later: []string{"ref", "second_pass"}})
+	seen := r.fixed("a field", e.value, keys{now: now})
+	if f.Ref != nil && f.Map != nil && !seen["map"] { // missing says what a missing parent does
+		f.Ref.Missing, f.Map = f.Map.Missing, nil
+	}
 	origins := 0
 	for _, k := range []string{"from", "const", "expr"} {
 		if seen[k] {
@@ -130,7 +142,11 @@ func (r *reader) oneField(e entry) Field {
 		r.report(e.at, "nulls and blank say the same; take one out")
 	case seen["with"] && f.Columns == nil:
 		r.report(e.at, "with stands between several columns, as in from: [first, last]")
-	case origins == 0 && !seen["ref"]:
+	case seen["second_pass"] && !seen["ref"]:
+		r.report(e.at, "second_pass says when a ref is set; there is none")
+	case seen["missing"] && !seen["map"] && !seen["ref"]:
+		r.report(e.at, "missing has no meaning without map or ref; take it out")
+	case origins == 0:
 		r.report(e.at, "from, const or expr is missing: { from: COLUMN } or { const: VALUE }")
 	}
 	return f

@@ -28,6 +28,11 @@ type Job struct {
 	Where     string          `json:"where,omitempty"`    // an expression that is true for the rows to send; "" = all
 	Timezone  string          `json:"timezone,omitempty"` // of times that name none, for fields that do not say
 
+	// ID is the source column that names a row; other jobs refer to rows by it. "" = none.
+	ID string `json:"id,omitempty"`
+	// First is the job whose rows this one sets lookups of, when all are loaded; "" = it is no second pass.
+	First string `json:"first,omitempty"`
+
 	// AutoMap sends each source column that Fields does not name to the field of the same name. A column without such a
 	// field is a finding, or with IgnoreUnmapped it is not sent.
 	AutoMap        bool  `json:"auto_map,omitempty"`

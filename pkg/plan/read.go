@@ -116,7 +116,7 @@ func (r *reader) jobs(n ast.Node) []Job {
 		jobs = append(jobs, r.oneJob(e))
 		r.job = ""
 	}
-	return jobs
+	return r.resolve(jobs)
 }
 
 func (r *reader) oneJob(e entry) Job {
@@ -129,10 +129,11 @@ func (r *reader) oneJob(e entry) Job {
 			"source":    func(e entry) { j.Source = r.source(e.value) },
 			"fields":    func(e entry) { j.Fields = r.fields(e.value) },
 			"nulls":     func(e entry) { j.Nulls = r.nulls(e.value) },
+			"id":        func(e entry) { j.ID = r.word("id", e.value) },
 			"where":     func(e entry) { j.Where = r.word("where", e.value) },
 			"timezone":  func(e entry) { j.Timezone = r.word("timezone", e.value) },
 		},
-		later: []string{"export", "to", "id", "watermark", "deletes"},
+		later: []string{"export", "to", "watermark", "deletes"},
 	})
 	if seen == nil || seen["export"] {
 		return j

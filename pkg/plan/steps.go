@@ -164,13 +164,18 @@ func (r *reader) mask(n ast.Node) *transform.Mask {
 }
 
 func (r *reader) missing(n ast.Node) transform.Missing {
+	if _, ok := n.(*ast.NullNode); ok {
+		return transform.MissingEmpty // missing: null
+	}
 	switch s := r.word("missing", n); s {
-	case "error", "":
+	case "error", "reject", "":
 		return transform.MissingError
-	case "keep", "empty":
-		return transform.Missing(s)
+	case "keep":
+		return transform.MissingKeep
+	case "empty", "null":
+		return transform.MissingEmpty
 	default:
-		r.report(position(n), "unknown way for values that the map does not have %s: error, keep or empty%s", quote(s), didYouMean(s, []string{"error", "keep", "empty"}))
+		r.report(position(n), "unknown way for values that the map does not have %s: error (or reject), keep or empty (or null)%s", quote(s), didYouMean(s, []string{"error", "reject", "keep", "empty", "null"}))
 		return transform.MissingError
 	}
 }
