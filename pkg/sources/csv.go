@@ -3,7 +3,6 @@ package sources
 import (
 	"context"
 	"fmt"
-	"os"
 	"slices"
 
 	"github.com/apache/arrow-go/v18/arrow"
@@ -89,24 +88,15 @@ func OpenCSV(paths []string, opt CSVOptions) (*CSV, error) {
 	if err := opt.check(); err != nil {
 		return nil, err
 	}
-	if len(paths) == 0 {
-		return nil, fmt.Errorf("no file was named")
+	if err := distinctFiles(paths); err != nil {
+		return nil, err
 	}
 	c := &CSV{opt: opt}
-	var seen []os.FileInfo
 	for i, path := range paths {
 		s, err := inspect(path, opt)
 		if err != nil {
 			return nil, err
 		}
-		st, err := os.Stat(path)
-		if err != nil {
-			return nil, err
-		}
-		if j := slices.IndexFunc(seen, func(o os.FileInfo) bool { return os.SameFile(o, st) }); j >= 0 {
-			return nil, fmt.Errorf("%s is the same file as %s; name it once", path, paths[j])
-		}
-		seen = append(seen, st)
 		if i > 0 {
 			if err := sameColumns(c.splits[0].Dialect, s.Dialect); err != nil {
 				return nil, err

@@ -62,21 +62,9 @@ func openCSV(ctx context.Context, s Split, from Position, opt CSVOptions) (*csvR
 		return nil, err
 	}
 	opt = opt.withDefaults()
-	f, err := openRegular(s.Path)
+	f, err := openSame(s)
 	if err != nil {
 		return nil, err
-	}
-	if s.Fingerprint != (Fingerprint{}) {
-		now, err := fingerprint(f)
-		if err == nil {
-			if d := s.Fingerprint.Diff(now); d != "" {
-				err = fmt.Errorf("%s: %w: %s", s.Path, ErrChanged, d)
-			}
-		}
-		if err != nil {
-			f.Close()
-			return nil, err
-		}
 	}
 	schema := schemaOf(s.Dialect.Header)
 	return &csvReader{

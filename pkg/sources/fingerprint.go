@@ -101,3 +101,22 @@ func openRegular(path string) (*os.File, error) {
 	}
 	return os.Open(path)
 }
+
+// openSame opens the file of a split, if it is still the one that the split was made from.
+func openSame(s Split) (*os.File, error) {
+	f, err := openRegular(s.Path)
+	if err != nil || s.Fingerprint == (Fingerprint{}) {
+		return f, err
+	}
+	now, err := fingerprint(f)
+	if err == nil {
+		if d := s.Fingerprint.Diff(now); d != "" {
+			err = fmt.Errorf("%s: %w: %s", s.Path, ErrChanged, d)
+		}
+	}
+	if err != nil {
+		f.Close()
+		return nil, err
+	}
+	return f, nil
+}

@@ -49,6 +49,8 @@ type Split struct {
 	Dialect Dialect `json:"dialect"`
 	// Fingerprint is what the file looked like when the split was made.
 	Fingerprint Fingerprint `json:"fingerprint"`
+	// Parquet is how a Parquet file is to be read; nil for other sources.
+	Parquet *ParquetSplit `json:"parquet,omitempty"`
 }
 
 // Batch is a run of consecutive records. Every record of the range is in exactly one of Rows and Bad;
@@ -73,6 +75,7 @@ const (
 	RuleInvalidEncoding = "invalid_encoding" // bytes that are no text in the file's encoding
 	RuleNULByte         = "nul_byte"
 	RuleRecordTooLong   = "record_too_long" // longer than CSVOptions.MaxRecord
+	RuleOutOfRange      = "out_of_range"    // a Parquet value that the type of its column cannot hold
 )
 
 // BadRow is a record that is not a row of the table: data for the report, not an error of the reader.
