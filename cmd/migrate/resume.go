@@ -92,7 +92,7 @@ func (a *app) resume(ctx context.Context, dir string, org orgSpec, maxErrors str
 		return err
 	}
 	defer func() { err = errors.Join(err, parents.Close()) }()
-	jobs, _, err := a.compile(ctx, conn.Client, spec.Plan.Jobs, done, parents, out)
+	jobs, _, err := a.compile(ctx, conn.Client, spec.Plan.Jobs, done, parents.lookup(ctx), out)
 	if err != nil {
 		return err
 	}

@@ -77,7 +77,7 @@ func (a *app) start(ctx context.Context, n newRun, out *output) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, parents.Close()) }()
-	jobs, pinned, err := a.compile(ctx, conn.Client, n.plan.Jobs, nil, parents, out)
+	jobs, pinned, err := a.compile(ctx, conn.Client, n.plan.Jobs, nil, parents.lookup(ctx), out)
 	if err != nil {
 		return err
 	}
@@ -93,7 +93,7 @@ func (a *app) start(ctx context.Context, n newRun, out *output) (err error) {
 
 // compile opens the sources of the jobs and checks the jobs against the org. skip names jobs that are done already. It also
 // returns the jobs as they were decided, for resume.
-func (a *app) compile(ctx context.Context, client *salesforce.Client, list []plan.Job, skip map[string]bool, parents ids, out *output) ([]pipeline.Job, []plan.Job, error) {
+func (a *app) compile(ctx context.Context, client *salesforce.Client, list []plan.Job, skip map[string]bool, parents plan.IDs, out *output) ([]pipeline.Job, []plan.Job, error) {
 	described := map[string]*salesforce.SObject{}
 	describe := func(object string) (*salesforce.SObject, error) {
 		key := strings.ToLower(object)
@@ -117,7 +117,7 @@ func (a *app) compile(ctx context.Context, client *salesforce.Client, list []pla
 		if err != nil {
 			return nil, nil, &usageError{err: fmt.Errorf("job %s: %w", j.Name, err)}
 		}
-		compiled, decisions, err := j.Compile(src, describe, parents.lookup(ctx))
+		compiled, decisions, err := j.Compile(src, describe, parents)
 		var bad *plan.Error
 		switch {
 		case errors.As(err, &bad):

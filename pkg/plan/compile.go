@@ -53,7 +53,7 @@ func (j Job) Compile(src sources.Source, describe func(object string) (*salesfor
 	if c.key != nil {
 		out.ExternalID = c.key.Name
 	}
-	d := Decisions{Unsent: m.Unsent(c.schema), Notes: c.notes, Pinned: j}
+	d := Decisions{Unsent: c.unsent(m), Notes: c.notes, Pinned: j}
 	d.Pinned.Fields, d.Pinned.AutoMap, d.Pinned.IgnoreUnmapped = nil, false, false
 	for _, t := range c.targets {
 		pinned := t.Field
@@ -205,6 +205,14 @@ func kindOf(f *salesforce.Field) transform.Kind {
 		return transform.KindTime
 	}
 	return transform.KindText
+}
+
+// unsent names the source columns that neither this job nor its second pass uses.
+func (c *compiler) unsent(m transform.Mapping) []string {
+	if c.First != "" {
+		return nil // the first pass has told
+	}
+	return slices.DeleteFunc(m.Unsent(c.schema), func(name string) bool { return name == c.ID || slices.Contains(c.Later, name) })
 }
 
 // refused turns the error of transform.Compile into findings.

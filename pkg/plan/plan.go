@@ -32,6 +32,8 @@ type Job struct {
 	ID string `json:"id,omitempty"`
 	// First is the job whose rows this one sets lookups of, when all are loaded; "" = it is no second pass.
 	First string `json:"first,omitempty"`
+	// Later are the source columns that the second pass of this job uses.
+	Later []string `json:"later,omitempty"`
 
 	// AutoMap sends each source column that Fields does not name to the field of the same name. A column without such a
 	// field is a finding, or with IgnoreUnmapped it is not sent.

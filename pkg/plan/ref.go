@@ -118,6 +118,7 @@ func secondPasses(jobs []Job) []Job {
 				continue
 			}
 			fields = append(fields, f)
+			j.Later = append(j.Later, f.sourceColumns()...)
 			for _, c := range f.sourceColumns() {
 				has = append(has, fmt.Sprintf(`has(%[1]q) && string(row[%[1]q]) != ""`, c))
 			}
@@ -127,7 +128,7 @@ func secondPasses(jobs []Job) []Job {
 		}
 		second := *j
 		second.Name, second.First = j.Name+"_second_pass", j.Name
-		second.Operation, second.Key, second.ID = bulk2.Update, "", ""
+		second.Operation, second.Key, second.ID, second.Later = bulk2.Update, "", "", nil
 		second.AutoMap = false
 		id := Field{To: "Id", From: j.ID, Ref: &Ref{Job: j.Name, Object: j.Object}, Nulls: transform.NullsError, Line: fields[0].Line}
 		second.Fields = append([]Field{id}, fields...)

@@ -1,0 +1,188 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"text/tabwriter"
+
+	"github.com/spf13/cobra"
+
+	"migrate/pkg/pipeline"
+	"migrate/pkg/plan"
+	"migrate/pkg/salesforce"
+)
+
+func (a *app) planCommand() *cobra.Command {
+	var (
+		org   orgSpec
+		flags runFlags
+		limit int64
+		scan  bool
+	)
+	cmd := &cobra.Command{
+		Use:   "plan PLAN.yaml [JOB…]",
+		Short: "Check a plan against the org and say what it would do; nothing is written",
+		Long: "Check a plan against the org's describe, all of it at once, put its jobs in order, and say what they would do: rows, ingest\n" +
+			"jobs, calls. Rows are reckoned from the first of each file; --scan reads them all and counts what would be rejected.\n" +
+			"Nothing is written, neither to the org nor to the disk. Exit code 4 when there are findings.",
+		Example: "  migrate plan testdata/crm/migrate.yaml --org local --scan",
+		Args:    cobra.MinimumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			options, err := flags.parse()
+			if err != nil {
+				return err
+			}
+			p, err := readPlan(args, limit)
+			if err != nil {
+				return err
+			}
+			if org.Name == "" && org.InstanceURL == "" {
+				org.Name = p.Org
+			}
+			return a.foresee(cmd.Context(), p, org, options, scan, a.output(flags.statsFlag))
+		},
+	}
+	cmd.Flags().BoolVar(&scan, "scan", false, "read all rows, and count what would be rejected")
+	cmd.Flags().Int64Var(&limit, "limit", 0, "only the first N rows of each job")
+	org.add(cmd)
+	flags.add(cmd)
+	return cmd
+}
+
+func (a *app) foresee(ctx context.Context, p *plan.Plan, org orgSpec, options pipeline.Options, scan bool, out *output) (err error) {
+	dir, err := os.MkdirTemp("", "migrate-plan-") // where a local org would lie
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+	conn, err := a.connect(ctx, org, dir)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, conn.Close()) }()
+	parents, err := a.peekIDs(ctx, p, dir, conn)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, parents.Close()) }()
+	out.text("plan for %s", conn.title)
+	known := parents.lookup(ctx)
+	if known != nil {
+		planned := map[string]bool{}
+		for _, j := range p.Jobs {
+			planned[j.Name] = true
+		}
+		known = foreseen{known, planned}
+	}
+	jobs, _, err := a.compile(ctx, conn.Client, p.Jobs, nil, known, out)
+	if err != nil {
+		return err
+	}
+	limits, err := conn.Limits(ctx)
+	if err != nil {
+		out.text("warning: the org's limits cannot be read: %v", err)
+	}
+	var list []pipeline.Forecast
+	for _, j := range jobs {
+		f, err := pipeline.Foresee(ctx, j, options, scan)
+		if err != nil {
+			return fmt.Errorf("job %s: %w", j.Name, err)
+		}
+		list = append(list, f)
+	}
+	out.forecast(jobs, list, limits)
+	return nil
+}
+
+// peekIDs opens the id map that a run of the plan would have, if there is one yet.
+func (a *app) peekIDs(ctx context.Context, p *plan.Plan, dir string, conn *connection) (ids, error) {
+	state := a.stateDir(p.Path)
+	if _, err := os.Stat(filepath.Join(state, idsFileName)); errors.Is(err, fs.ErrNotExist) {
+		state = dir // an empty one, which goes with the folder
+	}
+	run := filepath.Join(state, runsDirName, "plan")
+	parents, _, err := openIDs(ctx, p, run, conn, -1)
+	return parents, err
+}
+
+// foreseen is the id map as it will be: the rows of the plan's own jobs count as loaded.
+type foreseen struct {
+	plan.IDs
+	planned map[string]bool
+}
+
+func (f foreseen) Has(job string) (bool, error) {
+	if f.planned[job] {
+		return true, nil
+	}
+	return f.IDs.Has(job)
+}
+
+func (f foreseen) Find(job string, sources []string) (map[string]string, error) {
+	if !f.planned[job] {
+		return f.IDs.Find(job, sources)
+	}
+	found := map[string]string{}
+	for _, s := range sources {
+		found[s] = "000000000000000AAA"
+	}
+	return found, nil
+}
+
+// forecast prints what the jobs of a plan would do.
+func (o *output) forecast(jobs []pipeline.Job, list []pipeline.Forecast, limits map[string]salesforce.Limit) {
+	var calls, batches, rows int64
+	exact := true
+	for _, f := range list {
+		calls, batches, rows = calls+f.Calls, batches+f.Batches, rows+f.Rows
+		exact = exact && f.Exact
+	}
+	if o.json != nil {
+		for i, f := range list {
+			o.json.write("forecast", map[string]any{"job": jobs[i].Name, "object": jobs[i].Object, "operation": jobs[i].Operation, "read": f.Read, "filtered": f.Filtered,
+				"rejected": f.Rejected, "rows": f.Rows, "bytes": f.Bytes, "rules": f.Rules, "exact": f.Exact, "ingest_jobs": f.Jobs, "batches": f.Batches, "calls": f.Calls})
+		}
+		return
+	}
+	w := tabwriter.NewWriter(o.a.stdout, 0, 0, 2, ' ', tabwriter.AlignRight)
+	fmt.Fprint(w, "job\tobject\toperation\tread\tfiltered\trejected\tto send\tMB\tingest jobs\tbatches\tcalls\t\n")
+	for i, f := range list {
+		about := ""
+		if !f.Exact {
+			about = "~"
+		}
+		n := func(v int64) string { return about + number(v) }
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s%.1f\t%s\t%s\t%s\t\n", jobs[i].Name, jobs[i].Object, jobs[i].Operation, n(f.Read), n(f.Filtered), n(f.Rejected), n(f.Rows),
+			about, float64(f.Bytes)/1e6, n(f.Jobs), n(f.Batches), n(f.Calls))
+	}
+	w.Flush()
+	for i, f := range list {
+		for _, rule := range slices.Sorted(maps.Keys(f.Rules)) {
+			e := f.Example[rule]
+			fmt.Fprintf(o.a.stdout, "%s would reject %s: %s × %s, as in %s line %d: %s\n", jobs[i].Name, count(f.Rules[rule], "row"), number(f.Rules[rule]), rule, e.File, e.Line, e.Message)
+		}
+	}
+	for _, l := range []struct {
+		name, what string
+		need       int64
+	}{{"DailyApiRequests", "API calls", calls}, {"DailyBulkApiBatches", "batches", batches}} {
+		limit, known := limits[l.name]
+		switch {
+		case !known:
+		case l.need > limit.Remaining:
+			fmt.Fprintf(o.a.stdout, "too much for today: %s %s are needed, %s of %s are left; the run would stop and can be resumed\n", number(l.need), l.what, number(limit.Remaining), number(limit.Max))
+		default:
+			fmt.Fprintf(o.a.stdout, "%s %s of %s that are left today\n", number(l.need), l.what, number(limit.Remaining))
+		}
+	}
+	if !exact {
+		fmt.Fprintln(o.a.stdout, "~ is reckoned from the first rows of each file; --scan reads them all")
+	}
+	fmt.Fprintln(o.a.stdout, "nothing was written")
+}

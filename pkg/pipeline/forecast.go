@@ -1,0 +1,163 @@
+package pipeline
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"sort"
+
+	"migrate/pkg/sources"
+)
+
+// Forecast is what a job would do. Without Exact it is reckoned from the first rows of each split.
+type Forecast struct {
+	Read, Filtered, Rejected int64
+	Rows                     int64            // that would be sent
+	Bytes                    int64            // of their uploads
+	Rules                    map[string]int64 // rejected rows by rule, of those that were looked at
+	Example                  map[string]Example
+	Exact                    bool // all rows were looked at
+
+	Jobs    int64 // ingest jobs
+	Batches int64 // of the org's daily allocation: one for 10,000 rows and one for each job
+	Calls   int64 // of the API, at least: each job is created, uploaded, closed, looked at a few times, and its results are read
+}
+
+// Example is the first row that a rule rejects.
+type Example struct {
+	File    string
+	Line    int64
+	Message string
+}
+
+const (
+	sampleRows  = 20_000 // of a split, where not all are read
+	callsOfAJob = 3 + 4 + 2
+	batchRows   = 10_000 // of the org's internal batches (Bulk API 2.0 guide, Limits)
+)
+
+// Foresee reads a job's rows and tells what would become of them before they are sent. Nothing is written and the org is not
+// asked, save by lookups that the mapping brings along. With all it reads every row, else the first of each split.
+func Foresee(ctx context.Context, j Job, o Options, all bool) (Forecast, error) {
+	o = o.withDefaults()
+	total := Forecast{Rules: map[string]int64{}, Example: map[string]Example{}, Exact: true}
+	run := &jobRun{Job: j}
+	left := j.Limit
+	for _, s := range j.Source.Splits() {
+		if j.Limit > 0 && left == 0 {
+			break
+		}
+		most := int64(0)
+		if !all {
+			most = sampleRows
+		}
+		if j.Limit > 0 && (most == 0 || left < most) {
+			most = left
+		}
+		f, share, err := run.foresee(ctx, s, most, &total)
+		if err != nil {
+			return Forecast{}, fmt.Errorf("split %s: %w", s.ID, err)
+		}
+		if j.Limit > 0 && f.Read >= most { // the limit ended it, not the sample
+			share = 1
+		}
+		if share < 1 {
+			total.Exact = false
+		}
+		grow := func(n int64) int64 { return int64(float64(n) / share) }
+		total.Read += grow(f.Read)
+		total.Filtered += grow(f.Filtered)
+		total.Rejected += grow(f.Rejected)
+		total.Rows += grow(f.Rows)
+		total.Bytes += grow(f.Bytes)
+		if j.Limit > 0 {
+			left = max(0, left-f.Read)
+		}
+		if rows := grow(f.Read); rows > 0 { // a chunk belongs to one split
+			chunks := max((rows+o.ChunkRows-1)/o.ChunkRows, (grow(f.Bytes)+o.ChunkBytes-1)/o.ChunkBytes)
+			if f.Rows == 0 {
+				chunks = 0
+			}
+			total.Jobs += chunks
+		}
+	}
+	total.Batches = (total.Rows+batchRows-1)/batchRows + total.Jobs
+	total.Calls = callsOfAJob * total.Jobs
+	return total, nil
+}
+
+// foresee reads up to most rows of a split, 0 for all, and gives the share of the split that they are.
+func (j *jobRun) foresee(ctx context.Context, s sources.Split, most int64, total *Forecast) (Forecast, float64, error) {
+	var f Forecast
+	r, err := j.Source.Open(ctx, s, s.Start)
+	if err != nil {
+		return f, 1, err
+	}
+	defer r.Close()
+	header := int64(len(j.header()))
+	var row []byte
+	var at int64 // byte where the looked at rows end
+	for {
+		b, err := r.Next(ctx)
+		if errors.Is(err, io.EOF) {
+			f.Bytes += header
+			return f, 1, nil
+		}
+		if err != nil {
+			return f, 1, err
+		}
+		err = func() error {
+			defer b.Rows.Release()
+			end := b.Next.Row
+			if most > 0 {
+				end = min(end, s.Start.Row+most)
+			}
+			n := sort.Search(len(b.Pos), func(i int) bool { return b.Pos[i].Row >= end })
+			if at = b.Next.Offset; n < len(b.Pos) {
+				at = b.Pos[n].Offset
+			}
+			rows := b.Rows.NewSlice(0, int64(n))
+			defer rows.Release()
+			b.Bad = b.Bad[:sort.Search(len(b.Bad), func(i int) bool { return b.Bad[i].Pos.Row >= end })]
+			out, err := j.Mapping.Apply(rows)
+			if err != nil {
+				return err
+			}
+			defer out.Rows.Release()
+			cols := stringColumns(out.Rows)
+			for i := range int(out.Rows.NumRows()) {
+				row = j.encode(row[:0], cols, i)
+				f.Bytes += int64(len(row))
+			}
+			f.Read = end - s.Start.Row
+			f.Rows += out.Rows.NumRows()
+			f.Rejected += int64(len(out.Rejects) + len(b.Bad))
+			for _, bad := range out.Rejects {
+				total.reject(bad.Rule, s.Path, b.Pos[bad.Row].Line, bad.Message)
+			}
+			for _, bad := range b.Bad {
+				total.reject(bad.Rule, s.Path, bad.Pos.Line, bad.Message)
+			}
+			f.Filtered = f.Read - f.Rows - f.Rejected
+			return nil
+		}()
+		if err != nil {
+			return f, 1, err
+		}
+		if most > 0 && f.Read >= most {
+			share := 1.0
+			if whole := s.End - s.Start.Offset; whole > 0 {
+				share = min(1, max(float64(at-s.Start.Offset)/float64(whole), 1e-9))
+			}
+			return f, share, nil
+		}
+	}
+}
+
+func (f *Forecast) reject(rule, file string, line int64, message string) {
+	f.Rules[rule]++
+	if _, known := f.Example[rule]; !known {
+		f.Example[rule] = Example{file, line, message}
+	}
+}
