@@ -34,6 +34,11 @@ func errNoColumn(name string, obj *object) *rowFault {
 // saveEntries saves records in one transaction, one after another. With allOrNone either all are saved or none is. What changed is
 // added to undo, where the caller has one.
 func (o *Org) saveEntries(list []entry, allOrNone bool, undo *[]change) ([]saved, error) {
+	for _, e := range list {
+		if e.op == "delete" {
+			o.linkAll(o.table(e.obj))
+		}
+	}
 	locks, denied := o.lockEntries(list)
 	o.mu.Lock()
 	defer o.mu.Unlock()

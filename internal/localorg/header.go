@@ -50,6 +50,7 @@ func (o *Org) compile(j *job, names []string) (*plan, error) {
 			return nil, invalidBatch("The '%s' batch must contain only ids", op)
 		}
 		p.id = 0
+		o.linkAll(p.table)
 		return p, nil
 	}
 	seen := map[string]bool{}

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -47,18 +48,17 @@ func (o *Org) runQuery(c *call, deleted bool) error {
 	if err != nil {
 		return err
 	}
-	o.mu.RLock()
-	found := o.eval(q, deleted)
-	var sums []byte
-	if len(q.aggregates) > 0 {
-		sums = o.aggregate(q, found)
-	}
-	o.mu.RUnlock()
-	if sums != nil {
-		return c.send(200, "application/json;charset=UTF-8", sums)
-	}
-	if q.count {
+	found := o.find(q, deleted)
+	switch {
+	case len(q.aggregates) > 0:
+		return c.send(200, "application/json;charset=UTF-8", o.aggregate(q, found))
+	case q.count:
 		return c.reply(200, map[string]any{"totalSize": len(found), "done": true, "records": []any{}})
+	}
+	for i := range q.children {
+		child := &q.children[i]
+		o.prepare(child.query.where)
+		o.link(lookup{o.table(child.query.from), child.lookup})
 	}
 	cur := &cursor{query: q, found: found, made: o.now(), size: size}
 	locator := ""
@@ -72,10 +72,16 @@ func (o *Org) runQuery(c *call, deleted bool) error {
 func (o *Org) keep(cur *cursor) string {
 	o.mu.Lock()
 	defer o.mu.Unlock()
+	oldest := ""
 	for name, old := range o.queries {
-		if cur.made.Sub(old.made) > cursorLife || len(o.queries) >= maxCursors {
+		if cur.made.Sub(old.made) > cursorLife {
 			delete(o.queries, name)
+		} else if oldest == "" || old.made.Before(o.queries[oldest].made) {
+			oldest = name
 		}
+	}
+	if len(o.queries) >= maxCursors {
+		delete(o.queries, oldest)
 	}
 	o.nextQuery++
 	name := makeID("01g", firstID("01g", o.cfg.Seed)+o.nextQuery).String()
@@ -122,10 +128,6 @@ func (o *Org) page(c *call, cur *cursor, locator string, from int) error {
 	o.mu.RLock()
 	t := o.table(cur.query.from)
 	comma := false
-	kids := make([]map[string][]uint32, len(cur.query.children))
-	for i := range kids {
-		kids[i] = o.childrenOf(&cur.query.children[i], t, cur.found[from:end])
-	}
 	for _, ord := range cur.found[from:end] {
 		if t.places[ord] == 0 { // gone for good since the query began
 			continue
@@ -135,10 +137,11 @@ func (o *Org) page(c *call, cur *cursor, locator string, from int) error {
 		}
 		comma = true
 		b = o.appendRecord(b, c.version, cur.query.fields, 0, t, ord, t.record(ord))
-		if len(kids) > 0 {
+		if len(cur.query.children) > 0 {
 			b = b[:len(b)-1]
-			for i := range kids {
-				b = o.appendChildren(b, c.version, &cur.query.children[i], kids[i][t.id(ord).String()])
+			for i := range cur.query.children {
+				child := &cur.query.children[i]
+				b = o.appendChildren(b, c.version, child, o.childrenOf(child, t.id(ord)))
 			}
 			b = append(b, '}')
 		}
@@ -148,29 +151,19 @@ func (o *Org) page(c *call, cur *cursor, locator string, from int) error {
 	return c.send(200, "application/json;charset=UTF-8", b)
 }
 
-// childrenOf finds the children of some parents, by the parent's id. Callers hold the lock.
-func (o *Org) childrenOf(child *childQuery, parents *table, list []uint32) map[string][]uint32 {
-	wanted := map[string]bool{}
-	for _, ord := range list {
-		wanted[parents.id(ord).String()] = true
-	}
-	t := o.table(child.query.from)
-	kids := map[string][]uint32{}
-	all := *child.query
-	all.limit, all.offset = -1, 0 // they count for each parent
-	for _, ord := range o.eval(&all, false) {
-		if id := string(o.value(t, ord, t.record(ord), child.lookup)); wanted[id] {
-			kids[id] = append(kids[id], ord)
+// childrenOf finds the children of a parent. The child query is prepared and its lookup linked; callers hold the lock.
+func (o *Org) childrenOf(child *childQuery, parent id15) []uint32 {
+	q, t := child.query, o.table(child.query.from)
+	kids := o.pointing(lookup{t, child.lookup}, parent)
+	kids = slices.DeleteFunc(kids, func(ord uint32) bool { return !o.selects(q, t, ord, false) })
+	if slices.Sort(kids); len(q.orderBy) > 0 {
+		s := sorter{by: q.orderBy}
+		for _, ord := range kids {
+			s.add(o, t, ord, t.record(ord))
 		}
+		kids = s.sorted()
 	}
-	for id, ords := range kids {
-		ords = ords[min(child.query.offset, len(ords)):]
-		if child.query.limit >= 0 {
-			ords = ords[:min(child.query.limit, len(ords))]
-		}
-		kids[id] = ords
-	}
-	return kids
+	return q.cut(kids)
 }
 
 // appendChildren writes the children of one record as a query answer of their own; null when there are none.
@@ -254,12 +247,12 @@ func (o *Org) appendAddress(b []byte, t *table, ord uint32, r record, f *field) 
 			continue
 		}
 		key := strings.TrimPrefix(part.Name, strings.TrimSuffix(f.Name, "Address"))
-		key = strings.ToLower(key[:1]) + key[1:]
-		if v := o.value(t, ord, r, part); v != nil {
-			parts[key], any = string(v), true
-		} else {
-			parts[key] = nil
+		if key == "" {
+			continue
 		}
+		key = strings.ToLower(key[:1]) + key[1:]
+		v := o.value(t, ord, r, part)
+		parts[key], any = json.RawMessage(appendJSONValue(nil, part.kind, v)), any || v != nil
 	}
 	if !any {
 		return append(b, "null"...)

@@ -216,13 +216,12 @@ func (o *Org) listQueryJobs(c *call) error {
 	if err != nil {
 		return err
 	}
-	o.mu.RLock()
-	defer o.mu.RUnlock()
 	records := []queryJobBody{}
 	var next any
 	wanted := q.Get("jobType") == "" || q.Get("jobType") == "V2Query"
 	wanted = wanted && q.Get("isPkChunkingEnabled") != "true" && !strings.EqualFold(q.Get("concurrencyMode"), "serial")
 	if wanted {
+		o.mu.RLock()
 		var jobs []*queryJob
 		for _, n := range sortedKeys(o.queryJobs) {
 			if j := o.queryJobs[n]; !o.expired(j.state, j.stamp) && activeRule(j.rules, FaultLoseJob) == nil {
@@ -236,6 +235,7 @@ func (o *Org) listQueryJobs(c *call) error {
 			}
 			records = append(records, j.listed())
 		}
+		o.mu.RUnlock()
 	}
 	return c.reply(200, map[string]any{"done": next == nil, "records": records, "nextRecordsUrl": next})
 }
@@ -305,7 +305,7 @@ func (o *Org) resultPath(j *queryJob) string { return filepath.Join(o.dir, j.id.
 // endQuery takes a query job to a final state. Callers hold the lock.
 func (o *Org) endQuery(j *queryJob, s state, message string) error {
 	now := o.now()
-	e := event{Job: j.number, Time: now, State: s.String(), Message: message, Active: j.active, Rows: j.result.rows, Size: j.result.size}
+	e := event{Job: j.number, Time: now, State: s.String(), Message: message, Active: j.active, Rows: j.processed, Size: j.result.size}
 	if err := o.log(eventQueryEnded, e); err != nil {
 		return err
 	}

@@ -22,10 +22,7 @@ type resultFile struct {
 	places []int64 // nil after a restart, until they are needed
 }
 
-const (
-	resultStep = 1000  // rows between two places
-	scanStep   = 10000 // records looked at under one hold of the lock
-)
+const resultStep = 1000 // rows between two places
 
 // runQueryJob finds the records and writes the result.
 func (o *Org) runQueryJob(j *queryJob) error {
@@ -56,61 +53,32 @@ type queryWriter struct {
 	eol   string
 	buf   []byte
 	file  resultFile
+	told  int // rows that the job knows of
+	began time.Time
+	err   error
 }
 
 func (w *queryWriter) write() error {
-	o, q := w.org, w.job.query
-	t := o.table(q.from)
-	began := time.Now()
-	var found []uint32
-	o.mu.Lock()
-	o.prepare(q.where)
-	listed := len(q.orderBy) > 0 || o.candidates(q, t) != nil && !w.job.all()
-	end := uint32(len(t.places))
-	if listed {
-		found = o.eval(q, w.job.all())
+	q, all := w.job.query, w.job.all()
+	t := w.org.table(q.from)
+	w.began = time.Now()
+	if len(q.orderBy) > 0 {
+		found := w.org.find(q, all)
+		w.org.steps(len(found), func(i int) bool {
+			if t.places[found[i]] != 0 {
+				w.add(t, found[i], t.record(found[i]))
+			}
+			return true
+		}, w.step)
+	} else if q.limit != 0 {
+		w.org.prepare(q.where)
+		w.org.scan(q, all, func(ord uint32, r record) bool {
+			w.add(t, ord, r)
+			return w.file.rows != q.limit
+		}, w.step)
 	}
-	o.mu.Unlock()
-	limit := q.limit
-	for from := uint32(0); ; from += scanStep {
-		rows := 0
-		w.buf = w.buf[:0]
-		o.mu.RLock()
-		if w.job.state != stateInProgress || o.closed {
-			o.mu.RUnlock()
-			return nil
-		}
-		if listed {
-			for _, ord := range found[min(int(from), len(found)):min(int(from+scanStep), len(found))] {
-				if t.places[ord] != 0 {
-					w.add(t, ord)
-					rows++
-				}
-			}
-			end = uint32(len(found))
-		} else {
-			for ord := from; ord < min(from+scanStep, end) && limit != 0; ord++ {
-				if o.selects(q, t, ord, w.job.all()) {
-					w.add(t, ord)
-					rows++
-					limit--
-				}
-			}
-		}
-		o.mu.RUnlock()
-		if _, err := w.out.Write(w.buf); err != nil {
-			return err
-		}
-		if !o.sleep(o.cfg.BatchTime * time.Duration(rows) / batchRows) {
-			return nil
-		}
-		o.mu.Lock()
-		w.job.processed += rows
-		w.job.active = time.Since(began)
-		o.mu.Unlock()
-		if from+scanStep >= end || limit == 0 {
-			break
-		}
+	if w.err != nil {
+		return w.err
 	}
 	foot := make([]byte, 0, 8*len(w.file.places))
 	for _, p := range w.file.places {
@@ -122,19 +90,35 @@ func (w *queryWriter) write() error {
 	if err := w.out.Flush(); err != nil {
 		return err
 	}
-	o.mu.Lock()
+	w.org.mu.Lock()
+	defer w.org.mu.Unlock()
 	w.job.result = w.file
-	o.mu.Unlock()
 	return nil
 }
 
+// step writes what a hold of the lock has brought, and takes the time that it costs. It is false when that fails or nobody wants
+// the result any more.
+func (w *queryWriter) step() bool {
+	_, w.err = w.out.Write(w.buf)
+	w.buf = w.buf[:0]
+	rows := w.file.rows - w.told
+	w.told = w.file.rows
+	if w.err != nil || !w.org.sleep(w.org.cfg.BatchTime*time.Duration(rows)/batchRows) {
+		return false
+	}
+	w.org.mu.Lock()
+	defer w.org.mu.Unlock()
+	w.job.processed = w.file.rows
+	w.job.active = time.Since(w.began)
+	return w.job.state == stateInProgress && !w.org.closed
+}
+
 // add writes one record. Callers hold the lock.
-func (w *queryWriter) add(t *table, ord uint32) {
+func (w *queryWriter) add(t *table, ord uint32, r record) {
 	if w.file.rows%resultStep == 0 {
 		w.file.places = append(w.file.places, w.file.size)
 	}
 	was := len(w.buf)
-	r := t.record(ord)
 	for i, p := range w.job.query.fields {
 		if i > 0 {
 			w.buf = append(w.buf, w.delim)
@@ -268,7 +252,7 @@ func (o *Org) queryResults(c *call) error {
 // pageEnd gives the row after the last one of a page: most rows, and no more bytes than a file may have, but one
 // step of rows at least.
 func (r *resultFile) pageEnd(from, most int, bytes int64) int {
-	end := min(from+most, r.rows)
+	end := from + min(most, r.rows-from)
 	for step := from/resultStep + 1; step < len(r.places) && step*resultStep < end; step++ {
 		next := r.size
 		if step+1 < len(r.places) {

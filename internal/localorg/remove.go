@@ -1,5 +1,7 @@
 package localorg
 
+import "math"
+
 // remove deletes a record as the org does: children whose lookup says cascadeDelete go with it, children whose lookup says
 // restrictedDelete keep it from going, and other lookups to it are cleared. forGood leaves nothing in the recycle bin.
 func (s *saver) remove(t *table, ord uint32, forGood bool) *rowFault {
@@ -9,7 +11,7 @@ func (s *saver) remove(t *table, ord uint32, forGood bool) *rowFault {
 		at := doomed[i]
 		for _, kids := range s.org.lookups[at.table.obj.index] {
 			child, f := kids.table, kids.field
-			for _, kid := range child.pointing(f, at.table.id(at.ord)) {
+			for _, kid := range s.org.pointing(kids, at.table.id(at.ord)) {
 				k := place{child, kid}
 				switch {
 				case seen[k]:
@@ -29,7 +31,7 @@ func (s *saver) remove(t *table, ord uint32, forGood bool) *rowFault {
 			if f.CascadeDelete || !f.Nillable {
 				continue
 			}
-			for _, kid := range child.pointing(f, at.table.id(at.ord)) {
+			for _, kid := range s.org.pointing(kids, at.table.id(at.ord)) {
 				if !seen[place{child, kid}] {
 					s.applyOther(child, opReplace, kid, withoutField(child.record(kid), f.index, s.now))
 				}
@@ -98,33 +100,11 @@ func (o *Org) findLookups() {
 	}
 }
 
-// pointing finds the records whose lookup holds the id. The first call for a field makes an index on it, so that loads of an org
-// in which nothing is ever deleted do not pay for one.
-func (t *table) pointing(f *field, id id15) []uint32 {
-	x := t.index(f)
-	if x == nil {
-		if t.live == 0 {
-			return nil
-		}
-		x = &index{field: f}
-		t.indexes = append(t.indexes, x)
-		for ord, at := range t.places {
-			if at == 0 {
-				continue
-			}
-			if r := t.record(uint32(ord)); !r.deleted() {
-				if v := r.raw(f.index); v != nil {
-					x.add(v, uint32(ord))
-				}
-			}
-		}
+// pointing lists the records whose lookup holds the id. Where nobody has made the links before, all of them are made now.
+func (o *Org) pointing(to lookup, id id15) []uint32 {
+	for !o.linkStep(to, math.MaxInt32) {
 	}
-	var list []uint32
-	var buf, key [64]byte
-	for ord := range x.ordinals(t, x.fold(buf[:0], id.append(key[:0]))) {
-		list = append(list, ord)
-	}
-	return list
+	return to.table.linksOf(to.field).children(id)
 }
 
 // title is what a message calls a record: its name, or its id.

@@ -51,26 +51,20 @@ func (o *Org) replication(c *call, window time.Duration) (t *table, start, end t
 	return o.table(obj), start, end, nil
 }
 
-// changed walks over the records whose SystemModstamp lies in a window. It holds the lock for some thousand records at a time.
+// changed walks over the records whose SystemModstamp lies in a window.
 func (o *Org) changed(t *table, start, end time.Time, deleted bool, visit func(id string, at int64)) {
-	for from := 0; ; from += scanStep {
-		o.mu.RLock()
-		last := min(from+scanStep, len(t.places))
-		for ord := from; ord < last; ord++ {
-			if t.places[ord] == 0 {
-				continue
-			}
-			r := t.record(uint32(ord))
+	o.mu.RLock()
+	n := len(t.places)
+	o.mu.RUnlock()
+	o.steps(n, func(i int) bool {
+		if t.places[i] != 0 {
+			r := t.record(uint32(i))
 			if at := r.stamps().stamp; r.deleted() == deleted && at >= start.Unix() && at < end.Unix() {
-				visit(t.id(uint32(ord)).String(), at)
+				visit(t.id(uint32(i)).String(), at)
 			}
 		}
-		done := last == len(t.places)
-		o.mu.RUnlock()
-		if done {
-			return
-		}
-	}
+		return true
+	}, goOn)
 }
 
 func (o *Org) updatedRecords(c *call) error {

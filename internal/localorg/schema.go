@@ -99,6 +99,8 @@ type field struct {
 	RestrictedDelete  bool       `json:"restrictedDelete"`
 	RelationshipName  string     `json:"relationshipName"`
 	CompoundFieldName string     `json:"compoundFieldName"`
+	Filterable        *bool      `json:"filterable"`
+	Sortable          *bool      `json:"sortable"`
 
 	index  int
 	kind   kind
@@ -114,6 +116,10 @@ type pickItem struct {
 func (f *field) required() bool {
 	return f.Createable && !f.Nillable && !f.DefaultedOnCreate && f.kind != kindBool
 }
+
+// filterable is true when WHERE may name the field, sortable when ORDER BY may; a snapshot that does not tell allows it.
+func (f *field) filterable() bool { return f.Filterable == nil || *f.Filterable }
+func (f *field) sortable() bool   { return f.Sortable == nil || *f.Sortable }
 
 // indexed is true when records can be found by the field's value.
 func (f *field) indexed() bool {

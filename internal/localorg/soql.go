@@ -13,7 +13,6 @@ type soql struct {
 	orderBy    []order
 	limit      int // -1: none
 	offset     int
-	allRows    bool // ALL ROWS: the recycle bin, too
 }
 
 // aggregate is COUNT, COUNT_DISTINCT, MIN, MAX, SUM or AVG of a field over all records that the query finds.
@@ -62,7 +61,7 @@ type (
 		path  path
 		not   bool
 		query *soql
-		found map[string]bool // the values of the inner query, once it has run
+		found map[string]bool // the values of the inner query, once prepare has run it
 	}
 )
 
@@ -72,12 +71,13 @@ func (notCondition) condition() {}
 func (compare) condition()      {}
 func (*semiJoin) condition()    {}
 
-// literal is a value in a query, in the stored form of its field. A date literal such as LAST_WEEK is a span: from
-// text up to, but without, until.
+// literal is a value in a query, in the stored form of its field; text is folded as the field compares it. A date literal such as
+// LAST_WEEK is a span: from text up to, but without, until.
 type literal struct {
-	null  bool
-	text  string
-	until string
+	null    bool
+	text    string
+	until   string
+	pattern pattern // of LIKE
 }
 
 // soqlReader says how a query is read.

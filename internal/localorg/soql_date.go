@@ -14,7 +14,7 @@ func dateSpan(word string, now time.Time) (from, until time.Time, ok bool) {
 	now = now.UTC()
 	today := time.Date(now.Year(), now.Month(), now.Day(), 0, 0, 0, 0, time.UTC)
 	name, number, numbered := strings.Cut(strings.ToUpper(word), ":")
-	name = strings.Replace(name, "FISCAL_", "", 1)
+	name, fiscal := strings.Replace(name, "FISCAL_", "", 1), strings.Contains(name, "FISCAL_")
 	day := func(n int) time.Time { return today.AddDate(0, 0, n) }
 	switch name {
 	case "YESTERDAY":
@@ -34,7 +34,7 @@ func dateSpan(word string, now time.Time) (from, until time.Time, ok bool) {
 		unit, plural = rest, true
 	}
 	unit, ago = strings.CutSuffix(unit, "_AGO")
-	if numbered != (plural || ago) || !found {
+	if numbered != (plural || ago) || plural && ago || ago != (which == "N") || !found {
 		return from, until, false
 	}
 	if numbered {
@@ -65,7 +65,7 @@ func dateSpan(word string, now time.Time) (from, until time.Time, ok bool) {
 	default:
 		return from, until, false
 	}
-	if !numbered && unit == "DAY" {
+	if !numbered && unit == "DAY" || fiscal && unit != "QUARTER" && unit != "YEAR" {
 		return from, until, false
 	}
 	switch {
@@ -81,4 +81,15 @@ func dateSpan(word string, now time.Time) (from, until time.Time, ok bool) {
 		return start(-n), start(1 - n), true
 	}
 	return from, until, false
+}
+
+// inCalendar keeps a day within the years that are written with four digits; no record has others.
+func inCalendar(day time.Time) time.Time {
+	switch {
+	case day.Year() < 1:
+		return time.Date(1, 1, 1, 0, 0, 0, 0, time.UTC)
+	case day.Year() > 9999:
+		return time.Date(9999, 12, 31, 0, 0, 0, 0, time.UTC)
+	}
+	return day
 }

@@ -6,10 +6,10 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"unicode/utf8"
 )
 
-// prepare runs the queries inside a condition. Callers hold the lock.
+// prepare runs the queries inside a condition. It changes the condition, so that it comes before others may read that. Callers do not
+// hold the lock.
 func (o *Org) prepare(c condition) {
 	switch c := c.(type) {
 	case andCondition:
@@ -23,13 +23,13 @@ func (o *Org) prepare(c condition) {
 	case notCondition:
 		o.prepare(c.of)
 	case *semiJoin:
-		t := o.table(c.query.from)
 		c.found = map[string]bool{}
-		for _, ord := range o.eval(c.query, false) {
-			if v := o.follow(&c.query.fields[0], t, ord, t.record(ord)); v != nil {
+		t := o.table(c.query.from)
+		o.visit(o.find(c.query, false), t, func(ord uint32, r record) {
+			if v := o.follow(&c.query.fields[0], t, ord, r); v != nil {
 				c.found[string(v)] = true
 			}
-		}
+		})
 	}
 }
 
@@ -45,39 +45,85 @@ func (o *Org) selects(q *soql, t *table, ord uint32, deleted bool) bool {
 	return q.where == nil || o.matches(q.where, t, ord, r)
 }
 
-// eval finds the records that a query means and gives their ordinals in order. Callers hold the lock.
-func (o *Org) eval(q *soql, deleted bool) []uint32 {
+// scanStep is how many records are looked at under one hold of the lock.
+const scanStep = 10_000
+
+// steps calls visit with 0, 1, … up to n, under the lock for some thousand calls at a time, and between after each hold of it. Each may end
+// all with false.
+func (o *Org) steps(n int, visit func(i int) bool, between func() bool) {
+	for from := 0; from < n; from += scanStep {
+		more := true
+		o.mu.RLock()
+		for i := from; i < min(from+scanStep, n) && more; i++ {
+			more = visit(i)
+		}
+		o.mu.RUnlock()
+		if !between() || !more {
+			return
+		}
+	}
+}
+
+// scan visits the records that a query means, without regard to ORDER BY, LIMIT and OFFSET, in the order of their creation. Records that are
+// saved meanwhile may or may not be seen. Its condition is prepared.
+func (o *Org) scan(q *soql, deleted bool, visit func(ord uint32, r record) bool, between func() bool) {
 	t := o.table(q.from)
-	deleted = deleted || q.allRows
+	o.mu.RLock()
+	n := len(t.places)
+	var list []uint32
+	if !deleted { // what is deleted is in no index
+		list = o.candidates(q, t)
+	}
+	o.mu.RUnlock()
+	if list != nil {
+		n = len(list)
+	}
+	o.steps(n, func(i int) bool {
+		ord := uint32(i)
+		if list != nil {
+			ord = list[i]
+		}
+		return !o.selects(q, t, ord, deleted) || visit(ord, t.record(ord))
+	}, between)
+}
+
+// visit calls do for those of the records that are still there.
+func (o *Org) visit(list []uint32, t *table, do func(ord uint32, r record)) {
+	o.steps(len(list), func(i int) bool {
+		if t.places[list[i]] != 0 {
+			do(list[i], t.record(list[i]))
+		}
+		return true
+	}, goOn)
+}
+
+func goOn() bool { return true }
+
+// find gives the ordinals of the records that a query means, in its order. Callers do not hold the lock.
+func (o *Org) find(q *soql, deleted bool) []uint32 {
 	o.prepare(q.where)
+	t := o.table(q.from)
 	var found []uint32
-	stop := -1 // how many are enough
-	if q.limit >= 0 && len(q.orderBy) == 0 {
-		stop = q.offset + q.limit
-	}
-	candidates := o.candidates(q, t)
-	try := func(ord uint32) bool {
-		if o.selects(q, t, ord, deleted) {
-			found = append(found, ord)
-		}
-		return len(found) != stop
-	}
 	switch {
-	case stop == 0:
-	case candidates != nil && !deleted:
-		for _, ord := range candidates {
-			if !try(ord) {
-				break
-			}
-		}
+	case q.limit == 0:
+	case len(q.orderBy) > 0:
+		s := sorter{by: q.orderBy}
+		o.scan(q, deleted, func(ord uint32, r record) bool {
+			s.add(o, t, ord, r)
+			return true
+		}, goOn)
+		found = s.sorted()
 	default:
-		for ord := range t.places {
-			if !try(uint32(ord)) {
-				break
-			}
-		}
+		o.scan(q, deleted, func(ord uint32, _ record) bool {
+			found = append(found, ord)
+			return q.limit < 0 || len(found)-q.offset < q.limit
+		}, goOn)
 	}
-	o.sort(q, t, found)
+	return q.cut(found)
+}
+
+// cut applies OFFSET and LIMIT.
+func (q *soql) cut(found []uint32) []uint32 {
 	found = found[min(q.offset, len(found)):]
 	if q.limit >= 0 {
 		found = found[:min(q.limit, len(found))]
@@ -94,25 +140,25 @@ func (o *Org) candidates(q *soql, t *table) []uint32 {
 	}
 	for _, cond := range conds {
 		c, ok := cond.(compare)
-		if !ok || c.op != "=" && c.op != "IN" || slices.ContainsFunc(c.literals, func(l literal) bool { return l.until != "" }) || len(c.path.steps) > 0 || slices.Contains(c.literals, literal{null: true}) {
+		if !ok || c.op != "=" && c.op != "IN" || len(c.path.steps) > 0 || slices.ContainsFunc(c.literals, func(l literal) bool { return l.null || l.until != "" }) {
 			continue
 		}
-		x := t.index(c.path.field)
-		if x == nil && c.path.field.kind != kindID {
+		x, kids := t.index(c.path.field), t.linksOf(c.path.field)
+		if x == nil && c.path.field.kind != kindID && (kids == nil || kids.built != linked) {
 			continue
 		}
 		list := []uint32{}
 		for _, l := range c.literals {
 			if x == nil {
 				id, _ := parseID([]byte(l.text))
-				if ord, ok := t.ordinal(id); ok && id.prefix() == t.obj.KeyPrefix {
+				if kids != nil {
+					list = append(list, kids.children(id)...)
+				} else if ord, ok := t.ordinal(id); ok && id.prefix() == t.obj.KeyPrefix {
 					list = append(list, ord)
 				}
 				continue
 			}
-			for ord := range x.ordinals(t, x.fold(nil, []byte(l.text))) {
-				list = append(list, ord)
-			}
+			list = slices.AppendSeq(list, x.ordinals(t, x.fold(nil, []byte(l.text))))
 		}
 		slices.Sort(list)
 		return slices.Compact(list)
@@ -178,16 +224,16 @@ func (c *compare) holds(v []byte) bool {
 		in := slices.ContainsFunc(c.literals, func(l literal) bool { return includes(v, l.text) })
 		return in == (c.op == "INCLUDES")
 	case "LIKE":
-		return v != nil && like(strings.ToLower(string(v)), strings.ToLower(c.literals[0].text))
+		return v != nil && c.literals[0].pattern.fits(v)
 	}
 	if v == nil || c.literals[0].null {
 		return false
 	}
 	with := c.literals[0].text
 	if until := c.literals[0].until; until != "" && (c.op == "<=" || c.op == ">") { // after the span, not after its start
-		return (compareValues(c.path.field.kind, v, []byte(until)) < 0) == (c.op == "<=")
+		return (compareValues(c.path.field, v, []byte(until)) < 0) == (c.op == "<=")
 	}
-	n := compareValues(c.path.field.kind, v, []byte(with))
+	n := compareValues(c.path.field, v, []byte(with))
 	switch c.op {
 	case "<":
 		return n < 0
@@ -206,8 +252,10 @@ func (c *compare) equal(v []byte, l literal) bool {
 	if l.until != "" {
 		return l.text <= string(v) && string(v) < l.until
 	}
-	if f := c.path.field; f.kind <= kindMulti && !f.CaseSensitive {
-		return strings.EqualFold(string(v), l.text)
+	if c.path.field.kind <= kindMulti {
+		var buf [64]byte
+		x := index{field: c.path.field}
+		v = x.fold(buf[:0], v)
 	}
 	return string(v) == l.text
 }
@@ -223,87 +271,17 @@ func includes(v []byte, want string) bool {
 	return true
 }
 
-// compareValues orders two stored values; text without regard to case.
-func compareValues(k kind, a, b []byte) int {
-	switch k {
-	case kindInt, kindDouble:
+// compareValues orders two stored values; text without regard to case, unless its field minds it.
+func compareValues(f *field, a, b []byte) int {
+	switch {
+	case f.kind == kindInt || f.kind == kindDouble:
 		x, _ := strconv.ParseFloat(string(a), 64)
 		y, _ := strconv.ParseFloat(string(b), 64)
 		return cmp.Compare(x, y)
-	case kindText, kindEmail, kindPicklist, kindMulti:
-		if n := bytes.Compare(bytes.ToLower(a), bytes.ToLower(b)); n != 0 {
-			return n
-		}
+	case f.kind <= kindMulti:
+		var one, two [64]byte
+		x := index{field: f}
+		return bytes.Compare(x.fold(one[:0], a), x.fold(two[:0], b))
 	}
 	return bytes.Compare(a, b)
-}
-
-// like matches % (any characters) and _ (one); \% and \_ are plain.
-func like(s, pattern string) bool {
-	for pattern != "" {
-		switch pattern[0] {
-		case '%':
-			for i := 0; i <= len(s); i++ {
-				if like(s[i:], pattern[1:]) {
-					return true
-				}
-			}
-			return false
-		case '_':
-			if s == "" {
-				return false
-			}
-			_, size := utf8.DecodeRuneInString(s)
-			s, pattern = s[size:], pattern[1:]
-			continue
-		case '\\':
-			if len(pattern) > 1 {
-				pattern = pattern[1:]
-			}
-		}
-		if s == "" || s[0] != pattern[0] {
-			return false
-		}
-		s, pattern = s[1:], pattern[1:]
-	}
-	return s == ""
-}
-
-// sort orders the found records. Without ORDER BY they stay in the order of their creation.
-func (o *Org) sort(q *soql, t *table, found []uint32) {
-	if len(q.orderBy) == 0 {
-		return
-	}
-	keys := make(map[uint32][][]byte, len(found))
-	for _, ord := range found {
-		r := t.record(ord)
-		row := make([][]byte, len(q.orderBy))
-		for i := range q.orderBy {
-			row[i] = o.follow(&q.orderBy[i].path, t, ord, r)
-		}
-		keys[ord] = row
-	}
-	slices.SortStableFunc(found, func(a, b uint32) int {
-		for i, by := range q.orderBy {
-			x, y := keys[a][i], keys[b][i]
-			n := 0
-			switch {
-			case x == nil && y == nil:
-			case x == nil || y == nil:
-				n = 1
-				if (x == nil) != by.nullsLast {
-					n = -1
-				}
-				return n
-			default:
-				if n = compareValues(by.path.field.kind, x, y); by.desc {
-					n = -n
-				}
-			}
-			if n != 0 {
-				return n
-			}
-		}
-		return 0
-	})
 }

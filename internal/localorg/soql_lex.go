@@ -2,7 +2,10 @@ package localorg
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
+	"unicode"
+	"unicode/utf16"
 	"unicode/utf8"
 )
 
@@ -18,9 +21,10 @@ const (
 )
 
 type token struct {
-	kind tokenKind
-	text string
-	at   int // byte in the query
+	kind    tokenKind
+	text    string
+	pattern string // of a quoted string: what it means behind LIKE, where \ makes the next character a plain one
+	at      int    // byte in the query
 }
 
 func (t token) is(word string) bool {
@@ -40,18 +44,18 @@ func lex(q string) ([]token, error) {
 			for i < len(q) && (isWordByte(q[i]) || isDigit(q[i]) || q[i] == '.' || q[i] == ':') {
 				i++
 			}
-			list = append(list, token{tokenWord, q[start:i], start})
+			list = append(list, token{kind: tokenWord, text: q[start:i], at: start})
 		case isDigit(c) || (c == '-' || c == '+') && i+1 < len(q) && isDigit(q[i+1]):
 			for i++; i < len(q) && (isDigit(q[i]) || isWordByte(q[i]) || strings.IndexByte(".:+-", q[i]) >= 0); i++ {
 			}
-			list = append(list, token{tokenNumber, q[start:i], start})
+			list = append(list, token{kind: tokenNumber, text: q[start:i], at: start})
 		case c == '\'':
-			text, n, err := unquote(q[i:], start)
+			t, n, err := unquote(q[i:], start)
 			if err != nil {
 				return nil, err
 			}
 			i += n
-			list = append(list, token{tokenText, text, start})
+			list = append(list, t)
 		case c == '!' || c == '<' || c == '>':
 			i++
 			if i < len(q) && (q[i] == '=' || c == '<' && q[i] == '>') {
@@ -64,16 +68,16 @@ func lex(q string) ([]token, error) {
 			if sign == "!" {
 				return nil, malformed(start, "unexpected token: '!'")
 			}
-			list = append(list, token{tokenSign, sign, start})
+			list = append(list, token{kind: tokenSign, text: sign, at: start})
 		case strings.IndexByte("(),=", c) >= 0:
 			i++
-			list = append(list, token{tokenSign, q[start:i], start})
+			list = append(list, token{kind: tokenSign, text: q[start:i], at: start})
 		default:
 			r, _ := utf8.DecodeRuneInString(q[i:])
 			return nil, malformed(start, "unexpected token: '%c'", r)
 		}
 	}
-	return append(list, token{tokenEnd, "", len(q)}), nil
+	return append(list, token{kind: tokenEnd, at: len(q)}), nil
 }
 
 func isWordByte(c byte) bool {
@@ -82,53 +86,69 @@ func isWordByte(c byte) bool {
 
 func isDigit(c byte) bool { return c-'0' <= 9 }
 
+// plainEscapes are what a backslash and a letter stand for.
+var plainEscapes = map[rune]string{'\'': "'", '"': `"`, '\\': `\`, 'n': "\n", 'r': "\r", 't': "\t", 'b': "\b", 'f': "\f", '_': "_", '%': "%"}
+
 // unquote reads a string literal with its escapes: \' \" \\ \n \r \t \b \f \uXXXX, and \_ \% which LIKE takes as plain
-// characters and which stay as they are here. Any other backslash is an error.
-func unquote(s string, at int) (text string, size int, err error) {
-	var b strings.Builder
+// characters. Any other backslash is an error. size is how much of s it is.
+func unquote(s string, at int) (t token, size int, err error) {
+	var text, pattern strings.Builder
 	for i := 1; i < len(s); i++ {
-		switch c := s[i]; c {
+		switch s[i] {
 		case '\'':
-			return b.String(), i + 1, nil
+			return token{kind: tokenText, text: text.String(), pattern: pattern.String(), at: at}, i + 1, nil
 		case '\\':
 			i++
 			if i == len(s) {
-				return "", 0, malformed(at, "a string is not closed")
+				return t, 0, malformed(at, "a string is not closed")
 			}
-			switch c := s[i]; c {
-			case '\'', '"', '\\':
-				b.WriteByte(c)
-			case 'n', 'N':
-				b.WriteByte('\n')
-			case 'r', 'R':
-				b.WriteByte('\r')
-			case 't', 'T':
-				b.WriteByte('\t')
-			case 'b', 'B':
-				b.WriteByte('\b')
-			case 'f', 'F':
-				b.WriteByte('\f')
-			case '_', '%':
-				b.WriteByte('\\')
-				b.WriteByte(c)
-			case 'u':
-				var r rune
-				if len(s) < i+5 {
-					return "", 0, malformed(at, "invalid unicode escape in a string")
+			r, w := utf8.DecodeRuneInString(s[i:])
+			if r == 'u' || r == 'U' {
+				plain, n, ok := unescape(s[i-1:])
+				if !ok {
+					return t, 0, malformed(at, "invalid unicode escape in a string")
 				}
-				if _, err := fmt.Sscanf(s[i+1:i+5], "%04x", &r); err != nil {
-					return "", 0, malformed(at, "invalid unicode escape in a string")
-				}
-				b.WriteRune(r)
-				i += 4
-			default:
-				return "", 0, malformed(at, "invalid string escape '\\%c'", c)
+				text.WriteRune(plain)
+				pattern.WriteRune(plain)
+				i += n - 2
+				continue
 			}
+			plain, ok := plainEscapes[unicode.ToLower(r)]
+			if !ok {
+				return t, 0, malformed(at, "invalid string escape '\\%c'", r)
+			}
+			text.WriteString(plain)
+			if plain == "_" || plain == "%" || plain == `\` {
+				pattern.WriteByte('\\')
+			}
+			pattern.WriteString(plain)
+			i += w - 1
 		default:
-			b.WriteByte(c)
+			text.WriteByte(s[i])
+			pattern.WriteByte(s[i])
 		}
 	}
-	return "", 0, malformed(at, "a string is not closed")
+	return t, 0, malformed(at, "a string is not closed")
+}
+
+// unescape reads \uXXXX, or two of them that make one character beyond the first 65,536. n is how much of s it is.
+func unescape(s string) (r rune, n int, ok bool) {
+	unit := func(s string) rune {
+		if len(s) < 6 || s[0] != '\\' || s[1]|0x20 != 'u' {
+			return -1
+		}
+		x, err := strconv.ParseUint(s[2:6], 16, 16)
+		if err != nil {
+			return -1
+		}
+		return rune(x)
+	}
+	first := unit(s)
+	if !utf16.IsSurrogate(first) {
+		return first, 6, first >= 0
+	}
+	r = utf16.DecodeRune(first, unit(s[6:]))
+	return r, 12, r != utf8.RuneError
 }
 
 func malformed(at int, format string, args ...any) error {

@@ -10,11 +10,14 @@ import (
 const (
 	maxQuery     = 100_000 // characters of a query
 	maxCondition = 4_000   // characters of a string in WHERE
+	maxOffset    = 2_000
+	maxLevels    = 5   // lookups of a path
+	maxAllFields = 200 // records of a query with FIELDS(ALL) or FIELDS(CUSTOM)
 )
 
 // parseSOQL reads a query as the REST API takes it:
 //
-//	SELECT fields | COUNT() | aggregates FROM object [alias] [WHERE …] [ORDER BY …] [LIMIT n] [OFFSET n] [FOR …] [ALL ROWS]
+//	SELECT fields | COUNT() | aggregates FROM object [alias] [WHERE …] [ORDER BY …] [LIMIT n] [OFFSET n] [FOR …]
 //
 // Errors are *apiError with Salesforce's codes.
 func parseSOQL(s *schema, q string, now time.Time) (*soql, error) {
@@ -51,6 +54,7 @@ type parser struct {
 	from   *object
 	alias  string // of from, in lower case
 	nested bool   // inside another query
+	joined bool   // inside IN
 }
 
 func (p *parser) peek() token { return p.tokens[0] }
@@ -244,7 +248,7 @@ func (p *parser) take(q *soql, s selected, n int) error {
 		a.alias = "expr" + itoa(len(q.aggregates))
 	}
 	q.aggregates = append(q.aggregates, a)
-	return nil
+	return a.check()
 }
 
 // isCustom is true for the names of custom fields.
@@ -280,7 +284,7 @@ func (p *parser) takeChild(q *soql, s selected) error {
 	var err error
 	child.query, err = inner.query(func(t token) (*object, error) {
 		for _, rel := range p.from.Children {
-			if obj := p.schema.object(rel.Object); obj != nil && strings.EqualFold(rel.Name, t.text) && rel.Name != "" {
+			if obj := p.schema.object(rel.Object); obj != nil && strings.EqualFold(rel.Name, t.text) && rel.Name != "" && obj.field(rel.Field) != nil {
 				child.name, child.lookup = rel.Name, obj.field(rel.Field)
 				return obj, nil
 			}
@@ -300,8 +304,8 @@ func (p *parser) takeChild(q *soql, s selected) error {
 // checkFields refuses what may not be selected, now that the whole query is known.
 func (p *parser) checkFields(q *soql, list []selected) error {
 	for _, s := range list {
-		if s.function == "FIELDS" && !s.name.is("STANDARD") && (q.limit < 0 || q.limit > 200) {
-			return refuse(400, "MALFORMED_QUERY", "The SOQL FIELDS function must have a LIMIT of at most 200")
+		if s.function == "FIELDS" && !s.name.is("STANDARD") && (q.limit < 0 || q.limit > maxAllFields) && !q.namesIDs(maxAllFields) {
+			return refuse(400, "MALFORMED_QUERY", "The SOQL FIELDS function must have a LIMIT of at most %d", maxAllFields)
 		}
 	}
 	seen := map[string]bool{}
@@ -322,6 +326,18 @@ func (p *parser) checkFields(q *soql, list []selected) error {
 		}
 	}
 	return nil
+}
+
+// namesIDs is true when WHERE lets through no more than some records, by their ids.
+func (q *soql) namesIDs(most int) bool {
+	conds := []condition{q.where}
+	if and, ok := q.where.(andCondition); ok {
+		conds = and.list
+	}
+	return slices.ContainsFunc(conds, func(cond condition) bool {
+		c, ok := cond.(compare)
+		return ok && c.path.field.kind == kindID && len(c.path.steps) == 0 && (c.op == "=" || c.op == "IN") && len(c.literals) <= most
+	})
 }
 
 func (p *parser) tail(q *soql) (err error) {
@@ -361,18 +377,23 @@ func (p *parser) tail(q *soql) (err error) {
 		if q.offset, err = p.number(); err != nil {
 			return err
 		}
+		if q.offset > maxOffset {
+			return refuse(400, "NUMBER_OUTSIDE_VALID_RANGE", "Maximum SOQL offset allowed is %d", maxOffset)
+		}
 	}
 	if p.accept("FOR") && !p.accept("VIEW") && !p.accept("REFERENCE") && !p.accept("UPDATE") {
 		return p.unexpected()
 	}
-	q.allRows = p.accept("ALL", "ROWS")
+	if p.peek().is("ALL") { // only Apex has it; the text is a guess
+		return refuse(400, "MALFORMED_QUERY", "ALL ROWS not allowed in this context")
+	}
 	return nil
 }
 
 func (p *parser) number() (int, error) {
 	t := p.peek()
 	n, err := strconv.Atoi(t.text)
-	if t.kind != tokenNumber || err != nil || n < 0 {
+	if t.kind != tokenNumber || err != nil || !isDigit(t.text[0]) {
 		return 0, p.unexpected()
 	}
 	p.next()
@@ -383,6 +404,9 @@ func (p *parser) order() (order, error) {
 	path, err := p.path(p.next())
 	if err != nil {
 		return order{}, err
+	}
+	if path.field.kind == kindCompound || !path.field.sortable() {
+		return order{}, refuse(400, "INVALID_FIELD", "field '%s' can not be sorted in a query call", path.field.Name)
 	}
 	o := order{path: path}
 	if p.accept("DESC") {
@@ -412,8 +436,11 @@ func (p *parser) path(t token) (path, error) {
 	out := path{name: t.text}
 	obj := p.from
 	parts := strings.Split(t.text, ".")
-	if first := strings.ToLower(parts[0]); len(parts) > 1 && obj.byRel[first] == nil && (first == p.alias || strings.EqualFold(first, obj.Name)) {
+	if first := strings.ToLower(parts[0]); len(parts) > 1 && obj.byRel[first] == nil && (first == p.alias && first != "" || strings.EqualFold(first, obj.Name)) {
 		parts = parts[1:] // the object's alias or its own name may stand before a field
+	}
+	if len(parts)-1 > maxLevels { // the text is a guess
+		return path{}, refuse(400, "INVALID_FIELD", "the path %s has more than %d levels", t.text, maxLevels)
 	}
 	for _, rel := range parts[:len(parts)-1] {
 		f := obj.byRel[strings.ToLower(rel)]

@@ -57,11 +57,14 @@ func (p *parser) compare() (condition, error) {
 	if err != nil {
 		return nil, err
 	}
-	if path.field.kind == kindCompound {
+	if path.field.kind == kindCompound || !path.field.filterable() {
 		return nil, refuse(400, "INVALID_FIELD", "field '%s' can not be filtered in a query call", path.field.Name)
 	}
 	c := compare{path: path}
 	t := p.next()
+	if t.kind == tokenText {
+		return nil, malformed(t.at, "unexpected token: '%s'", t.text)
+	}
 	c.op = strings.ToUpper(t.text)
 	switch c.op {
 	case "NOT":
@@ -110,7 +113,7 @@ func (p *parser) compare() (condition, error) {
 // semiJoin reads the query in field IN (SELECT …).
 func (p *parser) semiJoin(c compare) (condition, error) {
 	at := p.peek().at
-	inner := &parser{soqlReader: p.soqlReader, tokens: p.tokens, nested: true}
+	inner := &parser{soqlReader: p.soqlReader, tokens: p.tokens, nested: true, joined: true}
 	inner.bulk = false
 	q, err := inner.query(inner.object)
 	if err != nil {
@@ -120,7 +123,7 @@ func (p *parser) semiJoin(c compare) (condition, error) {
 	switch {
 	case len(q.fields) != 1 || len(q.children) > 0:
 		return nil, malformed(at, "a query inside IN selects one field")
-	case p.nested:
+	case p.joined:
 		return nil, malformed(at, "a query inside IN may hold no other")
 	case c.path.field.kind != kindID && c.path.field.kind != kindReference || q.fields[0].field.kind != kindID && q.fields[0].field.kind != kindReference:
 		return nil, refuse(400, "INVALID_FIELD", "The inner and outer selects of a semi join must be on ID fields: '%s'", c.path.name)
@@ -151,7 +154,7 @@ func (p *parser) literal(c *compare) (literal, error) {
 		if f.kind == kindDatetime {
 			form = datetimeForm
 		}
-		return literal{text: from.Format(form), until: until.Format(form)}, nil
+		return literal{text: inCalendar(from).Format(form), until: inCalendar(until).Format(form)}, nil
 	}
 	switch f.kind {
 	case kindInt, kindDouble:
@@ -159,7 +162,7 @@ func (p *parser) literal(c *compare) (literal, error) {
 			return mismatch()
 		}
 		x, _ := strconv.ParseFloat(t.text, 64)
-		return literal{text: strconv.FormatFloat(x, 'f', -1, 64)}, nil
+		return literal{text: strconv.FormatFloat(x+0, 'f', -1, 64)}, nil // -0 + 0 is 0
 	case kindBool:
 		if !t.is("true") && !t.is("false") {
 			return mismatch()
@@ -176,6 +179,12 @@ func (p *parser) literal(c *compare) (literal, error) {
 			return mismatch()
 		}
 		return literal{text: at.Format(datetimeForm)}, nil
+	case kindTime:
+		v, _, ok := f.parse([]byte(t.text))
+		if t.kind != tokenNumber || !ok {
+			return mismatch()
+		}
+		return literal{text: string(v)}, nil
 	case kindID, kindReference:
 		if t.kind != tokenText {
 			return mismatch()
@@ -192,8 +201,6 @@ func (p *parser) literal(c *compare) (literal, error) {
 	if len(t.text) > maxCondition && utf16Len([]byte(t.text)) > maxCondition { // the text is a guess
 		return literal{}, refuse(400, "MALFORMED_QUERY", "a string in WHERE is longer than %d characters", maxCondition)
 	}
-	if c.op != "LIKE" {
-		t.text = strings.NewReplacer(`\_`, `_`, `\%`, `%`).Replace(t.text)
-	}
-	return literal{text: t.text}, nil
+	x := index{field: f}
+	return literal{null: t.text == "" && c.op != "LIKE", text: string(x.fold(nil, []byte(t.text))), pattern: newPattern(t.pattern)}, nil
 }

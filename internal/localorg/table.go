@@ -25,6 +25,7 @@ type table struct {
 	bytes   int      // all of pages
 	dead    int      // of them
 	indexes []*index
+	links   []*links
 	autos   []autoNumber
 }
 
@@ -147,6 +148,9 @@ func (t *table) drop(ordinal uint32) {
 			x.remove(v, ordinal)
 		}
 	}
+	for _, l := range t.links {
+		l.remove(old, ordinal)
+	}
 }
 
 func (t *table) enter(r record, ordinal uint32) {
@@ -154,6 +158,9 @@ func (t *table) enter(r record, ordinal uint32) {
 		if v := r.raw(x.field.index); v != nil {
 			x.add(v, ordinal)
 		}
+	}
+	for _, l := range t.links {
+		l.add(r, ordinal)
 	}
 }
 
@@ -207,7 +214,7 @@ func (o *Org) value(t *table, ordinal uint32, r record, f *field) []byte {
 	switch {
 	case f.kind == kindBool:
 		return valueFalse
-	case f.Name == "OwnerId" || f.Name == "CreatedById" || f.Name == "LastModifiedById":
+	case impliedUser(f):
 		return o.user
 	case f.Name == "Name" && f.NameField && !f.Createable && !f.AutoNumber:
 		return personName(t.obj, r)
