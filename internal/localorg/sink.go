@@ -74,7 +74,7 @@ func plainLines(data []byte, crlf bool) (size, rows int) {
 	return len(data), rows
 }
 
-// finishSunk takes a job without kept rows to its end: all of them went well.
+// finishSunk takes a job without kept rows to its end: all of them went well. It has no batches that could be held up.
 func (o *Org) finishSunk(j *job) error {
 	o.mu.Lock()
 	defer o.mu.Unlock()
