@@ -21,6 +21,7 @@ func (a *app) loadCommand() *cobra.Command {
 		operation string
 		nulls     string
 		unmapped  string
+		mapping   string
 	)
 	cmd := &cobra.Command{
 		Use:   "load FILE…",
@@ -59,6 +60,12 @@ func (a *app) loadCommand() *cobra.Command {
 			job.Source.Paths = args
 			job.AutoMap = true
 			job.IgnoreUnmapped = unmapped == "ignore"
+			if mapping != "" {
+				if job.Fields, err = plan.ReadSDL(mapping); err != nil {
+					return &usageError{err: err}
+				}
+				job.AutoMap, job.FoldColumns = false, true
+			}
 			for _, m := range maps {
 				f, err := plan.ParseMap(m)
 				if err != nil {
@@ -76,6 +83,7 @@ func (a *app) loadCommand() *cobra.Command {
 	f.StringVar(&operation, "operation", "insert", "insert, update, upsert, delete or hardDelete")
 	f.StringVar(&job.Key, "key", "", "external id field of an upsert")
 	f.StringArrayVar(&maps, "map", nil, "COLUMN=FIELD sends a column to a field, COLUMN= leaves it out; may be repeated")
+	f.StringVar(&mapping, "mapping", "", "mapping file of Data Loader (.sdl); columns without a line there are not sent")
 	f.StringVar(&unmapped, "unmapped", "error", "columns that fit no field: error, or ignore")
 	f.StringVar(&nulls, "nulls", string(transform.NullsKeep), "empty values: keep (leave the field alone), clear (set it to null) or error")
 	f.Int64Var(&job.Limit, "limit", 0, "load only the first N rows")

@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"slices"
 	"strings"
 
 	"migrate/pkg/bulk2"
@@ -28,6 +29,9 @@ func (t target) value() *salesforce.Field {
 // columns finds the columns of the upload: first those of Fields in their order, then those that AutoMap adds in the order
 // of the source.
 func (c *compiler) columns() {
+	if c.FoldColumns {
+		c.Fields = c.foldColumns(c.Fields)
+	}
 	named := map[string]bool{}
 	for _, f := range c.Fields {
 		for _, name := range f.sourceColumns() {
@@ -44,6 +48,30 @@ func (c *compiler) columns() {
 	if len(c.targets) == 0 && len(c.findings) == 0 {
 		c.find(nil, "no field is mapped, so nothing would be sent; %s", c.howToMap("Name"))
 	}
+}
+
+// foldColumns gives the columns that fields name the case that they have in the source.
+func (c *compiler) foldColumns(fields []Field) []Field {
+	fold := func(name string) string {
+		if c.schema.HasField(name) {
+			return name
+		}
+		for _, own := range c.sourceNames() {
+			if strings.EqualFold(own, name) {
+				return own
+			}
+		}
+		return name
+	}
+	out := slices.Clone(fields)
+	for i := range out {
+		out[i].From = fold(out[i].From)
+		out[i].Columns = slices.Clone(out[i].Columns)
+		for k := range out[i].Columns {
+			out[i].Columns[k] = fold(out[i].Columns[k])
+		}
+	}
+	return out
 }
 
 // sourceColumn checks that a field's column is in the source, once.

@@ -212,7 +212,7 @@ func (c *compiler) unsent(m transform.Mapping) []string {
 	if c.First != "" {
 		return nil // the first pass has told
 	}
-	return slices.DeleteFunc(m.Unsent(c.schema), func(name string) bool { return name == c.ID || slices.Contains(c.Later, name) })
+	return slices.DeleteFunc(m.Unsent(c.schema), func(name string) bool { return c.ID != "" && name == c.ID || slices.Contains(c.Later, name) })
 }
 
 // refused turns the error of transform.Compile into findings.

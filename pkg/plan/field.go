@@ -16,12 +16,14 @@ import (
 type Field struct {
 	// To is a field of the object, or a lookup set by a key of its parent, such as Account.Legacy_Id__c. When it is empty,
 	// From is left out.
-	To      string   `json:"to,omitempty"`
-	From    string   `json:"from,omitempty"`    // source column
-	Columns []string `json:"columns,omitempty"` // several source columns, joined by With
-	With    string   `json:"with,omitempty"`
-	Const   *string  `json:"const,omitempty"` // the same value in every row
-	Expr    string   `json:"expr,omitempty"`  // an expression over the source columns
+	To   string `json:"to,omitempty"`
+	From string `json:"from,omitempty"` // source column
+	// ParentType is the object that a lookup in To leads to, where To does not say and the lookup may lead to several.
+	ParentType string   `json:"parent_type,omitempty"`
+	Columns    []string `json:"columns,omitempty"` // several source columns, joined by With
+	With       string   `json:"with,omitempty"`
+	Const      *string  `json:"const,omitempty"` // the same value in every row
+	Expr       string   `json:"expr,omitempty"`  // an expression over the source columns
 	transform.Steps
 	TruncateToLength bool            `json:"truncate_to_length,omitempty"` // Truncate is the field's length
 	Ref              *Ref            `json:"ref,omitempty"`                // after the steps

@@ -38,6 +38,7 @@ type Job struct {
 	// AutoMap sends each source column that Fields does not name to the field of the same name. A column without such a
 	// field is a finding, or with IgnoreUnmapped it is not sent.
 	AutoMap        bool  `json:"auto_map,omitempty"`
+	FoldColumns    bool  `json:"fold_columns,omitempty"` // names of source columns are compared without case
 	IgnoreUnmapped bool  `json:"ignore_unmapped,omitempty"`
 	Limit          int64 `json:"limit,omitempty"` // source rows to read; 0 = all
 

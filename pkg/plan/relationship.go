@@ -15,6 +15,9 @@ func (c *compiler) relationship(f Field) (target, bool) {
 	prefix, name, typed := strings.Cut(path, ":")
 	if !typed {
 		prefix, name = "", path
+		if l := c.lookup(name); f.ParentType != "" && l != nil && len(l.ReferenceTo) > 1 {
+			prefix, typed = f.ParentType, true
+		}
 	}
 	switch {
 	case !dotted || name == "" || key == "" || typed && prefix == "":
