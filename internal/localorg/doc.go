@@ -15,8 +15,19 @@
 //
 // A closed job is read once as a whole (line endings, quoting, header); a fault there fails the job before a row is
 // saved. Then its rows are cut into internal batches of 10,000, which wait for one of [Config.Slots] slots, and
-// each batch into chunks of 200 rows. A chunk is the transaction: it is committed as a whole, in one step
-// that no reader can see half of, and its rows carry their own outcome. Results come back shuffled.
+// each batch into chunks of 200 rows. A chunk is the transaction: it takes the locks of the records and parents that its rows
+// touch, holds them for as long as the batch's service time has it work, and is committed as a whole, in one step
+// that no reader can see half of; its rows carry their own outcome. Results come back shuffled. Calls over REST save
+// through the same code.
+//
+// A query job starts at UploadComplete and leaves its result in a file, so that pages can be read again, side by side,
+// and whatever becomes of the records.
+//
+// # Making things go wrong
+//
+// A [Fault] strikes calls (a status, a lost reply, a cut) or jobs (one that fails half way, one that is stuck, a result row
+// that is missing); a [Rule] makes rows fail as an org's own setup does. Both may be given over the wire, at /local/faults and
+// /local/rules. [Audit] tells what the org holds and what its clients did that a well-behaved one does not.
 //
 // # Keeping an org
 //
@@ -40,7 +51,15 @@
 //
 // # Reading order
 //
-// http.go routes a request; ingest.go holds the calls on jobs; process.go cuts a body and runs its batches; header.go,
-// draft.go and value.go turn CSV cells into values; commit.go saves a chunk; table.go, record.go and index.go hold
-// records; results.go writes the three result sets; journal.go and replay.go keep it all.
+//	http.go               routes a request; each file below names its own addresses
+//	session.go, oauth.go  who asks; soap.go, webflow.go, jwt.go are the ways to log in
+//	ingest.go, upload.go  the calls on ingest jobs
+//	process.go, batch.go  a closed job is cut into batches, and a batch is worked on
+//	header.go, draft.go, value.go   CSV cells become values
+//	locks.go, commit.go   a chunk takes its locks and is saved; remove.go deletes with children, rules.go refuses
+//	table.go, record.go, index.go   hold the records
+//	results.go            writes the three result sets
+//	queryjob.go, soql.go  query jobs, and what they ask; query.go is the same over REST
+//	entry.go, rest.go     records over REST; collections.go, composite.go, tree.go several at once
+//	journal.go, replay.go keep it all
 package localorg
