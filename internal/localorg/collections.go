@@ -68,12 +68,10 @@ func (o *Org) entries(in *collection, op string) ([]entry, error) {
 			runs++
 		}
 		e := entry{obj: obj, op: op, values: r}
-		if op == "update" {
-			for name, raw := range r {
-				if strings.EqualFold(name, "id") {
-					json.Unmarshal(raw, &e.id) // what is no string is no id
-				}
-			}
+		if op == "insert" {
+			e.fault = errInsert(obj)
+		} else {
+			e.id = idOf(r)
 		}
 		list = append(list, e)
 	}
@@ -81,6 +79,16 @@ func (o *Org) entries(in *collection, op string) ([]entry, error) {
 		return nil, refuse(400, "INVALID_INPUT", "Cannot have more than %d chunks in a single operation. Please rearrange the data to reduce chunking.", maxRuns)
 	}
 	return list, nil
+}
+
+// idOf reads the id that a record names; what is no string is no id.
+func idOf(record map[string]json.RawMessage) (id string) {
+	for name, raw := range record {
+		if strings.EqualFold(name, "Id") {
+			json.Unmarshal(raw, &id)
+		}
+	}
+	return id
 }
 
 // savedBody is one element of the answer.
@@ -163,15 +171,43 @@ func (o *Org) upsertCollection(c *call) error {
 		}
 		e := entry{obj: obj, op: "upsert", key: f, values: r}
 		if f.kind == kindID {
-			for name, raw := range r {
-				if strings.EqualFold(name, "id") {
-					json.Unmarshal(raw, &e.id)
-				}
-			}
+			e.id = idOf(r)
 		}
 		list = append(list, e)
 	}
+	o.refuseDuplicates(list, f)
 	return o.saveCollection(c, list, in.AllOrNone)
+}
+
+// refuseDuplicates marks the entries whose external id another one has, too, as in a chunk of an ingest job.
+func (o *Org) refuseDuplicates(list []entry, key *field) {
+	if key.kind == kindID {
+		return
+	}
+	x := index{field: key}
+	col := column{field: key, accept: o.prefixesOf(key.ReferenceTo)}
+	keys, seen := make([]value, len(list)), map[string]int{}
+	for i, e := range list {
+		for name, raw := range e.values {
+			if !strings.EqualFold(name, key.Name) {
+				continue
+			}
+			if v, fault := readJSON(&col, raw); fault == nil && v.mark == set {
+				keys[i] = v
+				seen[string(x.fold(nil, v.data))]++
+			}
+		}
+	}
+	for i, k := range keys {
+		folded := string(x.fold(nil, k.data))
+		switch {
+		case k.mark != set || seen[folded] == 1:
+		case seen[folded] > 1 && o.cfg.FirstDuplicateWins:
+			seen[folded] = 0 // taken
+		default:
+			list[i].fault = errDuplicateKey(key, k.data)
+		}
+	}
 }
 
 func (o *Org) deleteCollection(c *call) error {
@@ -186,11 +222,14 @@ func (o *Org) deleteCollection(c *call) error {
 	var list []entry
 	for _, text := range ids {
 		e := entry{op: "delete", id: text}
-		id, _ := parseID([]byte(text))
-		if t := o.prefixes[id.prefix()]; t != nil && t.obj.Deletable {
-			e.obj = t.obj
-		} else { // an id of nothing: the fault is that of any object
-			e.obj = o.schema.objects[0]
+		id, ok := parseID([]byte(text))
+		switch t := o.prefixes[id.prefix()]; {
+		case !ok:
+			e.fault = errMalformedID([]byte(text))
+		case t == nil:
+			e.fault = errCrossReference
+		default:
+			e.obj, e.fault = t.obj, errDelete(t.obj)
 		}
 		list = append(list, e)
 	}

@@ -491,9 +491,11 @@ func (s *saver) takeBack() {
 	list := *s.undo
 	s.undo = nil
 	for i := len(list) - 1; i >= 0; i-- {
-		if c := list[i]; c.old == nil {
+		switch c := list[i]; {
+		case c.table.places[c.ord] == 0: // somebody else has deleted it for good meanwhile
+		case c.old == nil:
 			s.applyOther(c.table, opErase, c.ord, nil)
-		} else {
+		default:
 			s.applyOther(c.table, opReplace, c.ord, c.old)
 		}
 	}

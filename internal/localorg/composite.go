@@ -3,10 +3,12 @@ package localorg
 import (
 	"bytes"
 	"encoding/json"
-	"fmt"
+	"maps"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -22,6 +24,8 @@ const (
 	maxHeavy       = 5   // of them queries and collections
 	maxGraphs      = 75  // of a graph call
 	maxNodes       = 500 // of all its graphs
+	maxKinds       = 15  // version, method and object of a node make its kind
+	maxDepth       = 15  // nodes that wait for one another
 	maxFailed      = 14  // graphs that may fail before the rest is given up
 )
 
@@ -44,7 +48,7 @@ type subanswer struct {
 
 var (
 	referenceName = regexp.MustCompile(`^[A-Za-z0-9_]+$`)
-	reference     = regexp.MustCompile(`@\{([A-Za-z0-9_]+)\.([A-Za-z0-9_.\[\]]+)\}`)
+	reference     = regexp.MustCompile(`@\{([A-Za-z0-9_]+)([.\[][^}]*)?\}`)
 )
 
 const haltedBody = `[{"errorCode":"PROCESSING_HALTED","message":"The transaction was rolled back since another operation in the same transaction failed."}]`
@@ -105,8 +109,7 @@ func (o *Org) runSubrequests(c *call, list []subrequest, allOrNone bool) ([]suba
 	for _, r := range list {
 		a := o.runSubrequest(c, r, bodies, &undo, allOrNone)
 		if a.Status < 300 || a.Status == 304 {
-			var body any
-			json.Unmarshal(a.Body, &body) // an empty body gives nothing to refer to
+			body, _ := decodeAny(a.Body) // an empty one gives nothing to refer to
 			bodies[r.ReferenceID] = body
 		} else {
 			good = false
@@ -135,22 +138,26 @@ func (o *Org) runSubrequests(c *call, list []subrequest, allOrNone bool) ([]suba
 func (o *Org) runSubrequest(c *call, sub subrequest, bodies map[string]any, undo *[]change, allOrNone bool) subanswer {
 	rec := httptest.NewRecorder()
 	fail := func(err error) subanswer {
-		if refused, ok := err.(*apiError); ok {
-			writeError(rec, c.r, refused)
-		} else {
-			writeError(rec, c.r, &apiError{status: 500, Code: "UNKNOWN_EXCEPTION", Message: "An unexpected error occurred."})
+		refused, ok := err.(*apiError)
+		if !ok {
+			o.cfg.Logger.Error("local org: subrequest failed", "url", sub.URL, "error", err)
+			refused = &apiError{status: 500, Code: "UNKNOWN_EXCEPTION", Message: "An unexpected error occurred."}
 		}
+		writeError(rec, &http.Request{}, refused) // JSON, whatever the outer call accepts
 		return subanswer{Body: rec.Body.Bytes(), Headers: map[string]string{}, Status: rec.Code, ReferenceID: sub.ReferenceID}
 	}
-	address, err := fillReferences(sub.URL, bodies)
+	address, err := fillAddress(sub.URL, bodies)
 	if err != nil {
 		return fail(err)
 	}
-	body, err := fillReferences(string(sub.Body), bodies)
+	body, err := fillBody(sub.Body, bodies)
 	if err != nil {
 		return fail(err)
 	}
-	r, err := http.NewRequestWithContext(c.r.Context(), sub.Method, address, strings.NewReader(body))
+	if !strings.HasPrefix(address, "/") || sub.Method == "" { // the text is a guess
+		return fail(refuse(400, "INVALID_INPUT", "a subrequest needs a method and an address such as /services/data/v66.0/sobjects/Account"))
+	}
+	r, err := http.NewRequestWithContext(c.r.Context(), sub.Method, address, bytes.NewReader(body))
 	if err != nil {
 		return fail(refuse(400, "INVALID_INPUT", "%v", err))
 	}
@@ -182,44 +189,102 @@ func (o *Org) runSubrequest(c *call, sub subrequest, bodies map[string]any, undo
 	return a
 }
 
-// fillReferences puts values of earlier answers in place of @{name.path}.
-func fillReferences(text string, bodies map[string]any) (string, error) {
+// fillReferences puts values of earlier answers in place of @{name.path} and @{name[0].path}.
+func fillReferences(text string, bodies map[string]any, escape func(string) string) (string, error) {
 	var missing error
 	out := reference.ReplaceAllStringFunc(text, func(ref string) string {
 		m := reference.FindStringSubmatch(ref)
-		v, ok := pick(bodies[m[1]], m[2])
+		v, ok := pick(bodies[m[1]], strings.TrimPrefix(m[2], "."))
 		if !ok && missing == nil { // the text is a guess
-			missing = refuse(400, "PROCESSING_HALTED", "Invalid reference specified. No value for %s found in %s", m[2], m[1])
+			missing = refuse(400, "PROCESSING_HALTED", "Invalid reference specified. No value for %s found in %s", strings.TrimPrefix(m[2], "."), m[1])
 		}
-		return fmt.Sprint(v)
+		return escape(v)
 	})
 	return out, missing
 }
 
+func fillAddress(address string, bodies map[string]any) (string, error) {
+	path, query, asks := strings.Cut(address, "?")
+	path, err := fillReferences(path, bodies, url.PathEscape)
+	if err != nil || !asks {
+		return path, err
+	}
+	query, err = fillReferences(query, bodies, url.QueryEscape)
+	return path + "?" + query, err
+}
+
+// fillBody fills the references in the texts of a body, at any depth.
+func fillBody(body json.RawMessage, bodies map[string]any) ([]byte, error) {
+	if !bytes.Contains(body, []byte("@{")) {
+		return body, nil
+	}
+	all, err := decodeAny(body)
+	if err != nil {
+		return nil, refuseJSON(err)
+	}
+	var fill func(v any) (any, error)
+	fill = func(v any) (out any, err error) {
+		switch v := v.(type) {
+		case string:
+			return fillReferences(v, bodies, func(s string) string { return s })
+		case []any:
+			for i := range v {
+				if v[i], err = fill(v[i]); err != nil {
+					return nil, err
+				}
+			}
+		case map[string]any:
+			for _, k := range slices.Sorted(maps.Keys(v)) {
+				if v[k], err = fill(v[k]); err != nil {
+					return nil, err
+				}
+			}
+		}
+		return v, nil
+	}
+	if all, err = fill(all); err != nil {
+		return nil, err
+	}
+	return json.Marshal(all)
+}
+
+// decodeAny reads JSON and keeps its numbers as they are written.
+func decodeAny(data []byte) (v any, err error) {
+	d := json.NewDecoder(bytes.NewReader(data))
+	d.UseNumber()
+	err = d.Decode(&v)
+	return v, err
+}
+
 // pick follows a path such as records[0].Id into an answer.
-func pick(v any, path string) (any, bool) {
-	for part := range strings.SplitSeq(strings.NewReplacer("[", ".", "]", "").Replace(path), ".") {
+func pick(v any, path string) (string, bool) {
+	path = strings.TrimPrefix(strings.NewReplacer("[", ".", "]", "").Replace(path), ".")
+	for part := range strings.SplitSeq(path, ".") {
 		switch at := v.(type) {
 		case map[string]any:
 			var ok bool
 			if v, ok = at[part]; !ok {
-				return nil, false
+				return "", false
 			}
 		case []any:
 			i, err := strconv.Atoi(part)
 			if err != nil || i < 0 || i >= len(at) {
-				return nil, false
+				return "", false
 			}
 			v = at[i]
 		default:
-			return nil, false
+			return "", false
 		}
 	}
 	switch v := v.(type) {
-	case string, bool, float64:
+	case string:
 		return v, true
+	case json.Number:
+		return v.String(), true
+	case bool:
+		return strconv.FormatBool(v), true
 	}
-	return nil, false
+	return "", false
 }
 
 // graphs carries out several composites, each of which is saved as a whole or not at all.
@@ -237,11 +302,25 @@ func (o *Org) graphs(c *call) error {
 		return err
 	}
 	nodes := 0
+	kinds, ids := map[string]bool{}, map[string]bool{}
 	for _, g := range in.Graphs {
-		nodes += len(g.Requests)
 		if err := checkSubrequests(g.Requests); err != nil {
 			return err
 		}
+		if g.ID == "" || ids[g.ID] { // the texts are a guess
+			return refuse(400, "INVALID_INPUT", "graphId %q is missing or there twice", g.ID)
+		}
+		ids[g.ID] = true
+		if d := depthOf(g.Requests); d > maxDepth {
+			return refuse(400, "LIMIT_EXCEEDED", "Graph %s has a depth of %d, %d are allowed", g.ID, d, maxDepth)
+		}
+		nodes += len(g.Requests)
+		for _, r := range g.Requests {
+			kinds[r.kind()] = true
+		}
+	}
+	if len(kinds) > maxKinds {
+		return refuse(400, "LIMIT_EXCEEDED", "The request has %d kinds of nodes, %d are allowed", len(kinds), maxKinds)
 	}
 	if len(in.Graphs) == 0 || len(in.Graphs) > maxGraphs || nodes > maxNodes { // the text is a guess
 		return refuse(400, "LIMIT_EXCEEDED", "The request has %d graphs with %d nodes; from 1 to %d graphs with %d nodes in all are allowed", len(in.Graphs), nodes, maxGraphs, maxNodes)
@@ -267,4 +346,28 @@ func (o *Org) graphs(c *call) error {
 		out = append(out, map[string]any{"graphId": g.ID, "graphResponse": map[string]any{"compositeResponse": answers}, "isSuccessful": good})
 	}
 	return c.reply(200, map[string]any{"graphs": out})
+}
+
+// kind is what tells nodes of graphs apart: version, method and object.
+func (r *subrequest) kind() string {
+	parts := pathParts(r.URL)
+	if len(parts) > 5 {
+		parts = parts[:5] // services/data/vNN.0/sobjects/OBJECT
+	}
+	return r.Method + " " + strings.ToLower(strings.Join(parts, "/"))
+}
+
+// depthOf is the length of the longest chain of nodes each of which refers to the one before.
+func depthOf(list []subrequest) int {
+	depth := map[string]int{} // by referenceId
+	deepest := 0
+	for _, r := range list {
+		d := 1
+		for _, m := range reference.FindAllStringSubmatch(r.URL+string(r.Body), -1) {
+			d = max(d, depth[m[1]]+1)
+		}
+		depth[r.ReferenceID] = d
+		deepest = max(deepest, d)
+	}
+	return deepest
 }

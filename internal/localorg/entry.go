@@ -17,6 +17,9 @@ type entry struct {
 	key    *field // of upsert
 	keyed  string // and its value, where it stands in the address; otherwise it is among the values
 	values map[string]json.RawMessage
+	above  int       // in a tree the place of the parent among the entries, plus 1
+	lookup *field    // and the field that points to it
+	fault  *rowFault // why it is not saved at all, where that is known beforehand
 }
 
 // saved is what became of an entry.
@@ -35,7 +38,7 @@ func errNoColumn(name string, obj *object) *rowFault {
 // added to undo, where the caller has one.
 func (o *Org) saveEntries(list []entry, allOrNone bool, undo *[]change) ([]saved, error) {
 	for _, e := range list {
-		if e.op == "delete" {
+		if e.op == "delete" && e.fault == nil {
 			o.linkAll(o.table(e.obj))
 		}
 	}
@@ -53,10 +56,16 @@ func (o *Org) saveEntries(list []entry, allOrNone bool, undo *[]change) ([]saved
 	out := make([]saved, len(list))
 	failed := false
 	for i := range list {
+		e := &list[i]
+		if e.above > 0 && out[e.above-1].fault == nil {
+			e.values[e.lookup.Name], _ = json.Marshal(out[e.above-1].id)
+		}
 		if refused, ok := denied[i]; ok {
 			out[i] = refused
+		} else if e.above > 0 && out[e.above-1].fault != nil {
+			out[i] = saved{fault: errRolledBack}
 		} else {
-			out[i] = s.saveEntry(&list[i])
+			out[i] = s.saveEntry(e)
 		}
 		failed = failed || out[i].fault != nil
 	}
@@ -108,6 +117,9 @@ func (s *saver) saveEntry(e *entry) saved {
 
 // readEntry makes of JSON what a row of an upload is to an ingest job.
 func (s *saver) readEntry(e *entry) (*draft, *rowFault) {
+	if e.fault != nil {
+		return nil, e.fault
+	}
 	p := &plan{table: s.org.table(e.obj), id: -1, key: -1, keyField: e.key}
 	row := &draft{id: []byte(e.id)}
 	type cell struct {
@@ -125,13 +137,17 @@ func (s *saver) readEntry(e *entry) (*draft, *rowFault) {
 			}
 			continue // where it is wanted the caller has read it
 		}
+		if strings.ContainsAny(name, ".:") { // a header of an upload may have these
+			return nil, errNoColumn(name, e.obj)
+		}
+		path := name
 		if len(raw) > 0 && raw[0] == '{' {
 			var fault *rowFault
-			if name, raw, fault = parentKey(e.obj, name, raw); fault != nil {
+			if path, raw, fault = parentKey(e.obj, name, raw); fault != nil {
 				return nil, fault
 			}
 		}
-		col, err := s.org.column(e.obj, name)
+		col, err := s.org.column(e.obj, path)
 		if err != nil {
 			return nil, errNoColumn(name, e.obj)
 		}
@@ -142,7 +158,10 @@ func (s *saver) readEntry(e *entry) (*draft, *rowFault) {
 		cells = append(cells, cell{column{field: e.key, accept: s.org.prefixesOf(e.key.ReferenceTo)}, raw})
 	}
 	slices.SortStableFunc(cells, func(a, b cell) int { return a.col.field.index - b.col.field.index })
-	for _, c := range cells {
+	for i, c := range cells {
+		if i > 0 && cells[i-1].col.field == c.col.field && (cells[i-1].col.parent == nil) == (c.col.parent == nil) { // the text is a guess
+			return nil, rowError("INVALID_FIELD", "Duplicate field: "+c.col.field.Name, c.col.field.Name)
+		}
 		v, fault := readJSON(&c.col, c.raw)
 		if fault != nil {
 			return nil, fault
@@ -189,15 +208,19 @@ func parentKey(obj *object, name string, raw json.RawMessage) (string, json.RawM
 func readJSON(col *column, raw json.RawMessage) (value, *rowFault) {
 	f := col.field
 	var v any
+	var text []byte
 	d := json.NewDecoder(bytes.NewReader(raw))
 	d.UseNumber()
 	if err := d.Decode(&v); err != nil {
 		return value{}, rowError("JSON_PARSER_ERROR", err.Error())
 	}
-	wrong := func(kind string) (value, *rowFault) { // the text is a guess
-		return value{}, rowError("JSON_PARSER_ERROR", "Cannot deserialize instance of "+strings.TrimPrefix(f.kind.xsdType(), "xsd:")+" from "+kind+" value "+string(raw)+" or request may be missing a required field", f.Name)
+	wrong := func(kind string) (value, *rowFault) { // a real org also tells the place
+		shown := string(text)
+		if shown == "" {
+			shown = string(raw[:1])
+		}
+		return value{}, rowError("JSON_PARSER_ERROR", "Cannot deserialize instance of "+strings.ToLower(strings.TrimPrefix(f.kind.xsdType(), "xsd:"))+" from "+kind+" value "+shown+" or request may be missing a required field")
 	}
-	var text []byte
 	switch v := v.(type) {
 	case nil:
 		if f.kind == kindBool {
@@ -213,17 +236,19 @@ func readJSON(col *column, raw json.RawMessage) (value, *rowFault) {
 			text = append(text[:len(text)-2:len(text)-2], ':', text[len(text)-2], text[len(text)-1])
 		}
 	case json.Number:
-		if f.kind == kindBool || f.kind == kindDate || f.kind == kindDatetime {
-			return wrong("VALUE_NUMBER")
-		}
 		text = []byte(v)
-	case bool:
-		if f.kind != kindBool {
-			return wrong("VALUE_BOOLEAN")
+		if f.kind == kindBool || f.kind == kindDate || f.kind == kindDatetime {
+			return wrong("VALUE_NUMBER_INT")
 		}
+	case bool:
 		text = raw
-	default:
+		if f.kind != kindBool {
+			return wrong("VALUE_" + strings.ToUpper(string(raw)))
+		}
+	case []any:
 		return wrong("START_ARRAY")
+	default:
+		return wrong("START_OBJECT")
 	}
 	if col.by != nil && col.by.kind != kindID {
 		key, fault, ok := col.by.parse(text)

@@ -275,7 +275,7 @@ func decodeJSON(body io.Reader, in any) error {
 		if name, ok := strings.CutPrefix(err.Error(), "json: unknown field "); ok {
 			return refuse(400, "JSON_PARSER_ERROR", "Unrecognized field %s", name)
 		}
-		return refuse(400, "JSON_PARSER_ERROR", "%v", err)
+		return refuseJSON(err)
 	}
 	return nil
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"mime"
+	"reflect"
 	"strings"
 )
 
@@ -36,15 +37,36 @@ func (o *Org) objectOf(name string) (*object, error) {
 	return obj, nil
 }
 
-// readJSONBody reads a JSON body of any shape.
+// readBody reads a JSON body of any shape.
 func (c *call) readBody(in any) error {
 	if mt, _, err := mime.ParseMediaType(c.r.Header.Get("Content-Type")); err != nil || mt != "application/json" {
 		return errMedia
 	}
-	if err := json.NewDecoder(io.LimitReader(c.r.Body, 32<<20)).Decode(in); err != nil {
-		return refuse(400, "JSON_PARSER_ERROR", "%v", err)
+	d := json.NewDecoder(io.LimitReader(c.r.Body, 32<<20))
+	if err := d.Decode(in); err != nil {
+		return refuseJSON(err)
+	}
+	if _, err := d.Token(); err != io.EOF {
+		return refuse(400, "JSON_PARSER_ERROR", "Unexpected character behind the end of the body at [line:1, column:%d]", d.InputOffset())
 	}
 	return nil
+}
+
+// refuseJSON tells a client what is wrong with its JSON, in words that do not show how the org reads it.
+func refuseJSON(err error) error {
+	var wrong *json.UnmarshalTypeError
+	if !errors.As(err, &wrong) {
+		return refuse(400, "JSON_PARSER_ERROR", "%v", err)
+	}
+	kind := map[string]string{"array": "START_ARRAY", "object": "START_OBJECT", "string": "VALUE_STRING", "bool": "VALUE_TRUE"}[wrong.Value]
+	if kind == "" {
+		kind = "VALUE_NUMBER_INT"
+	}
+	want := map[reflect.Kind]string{reflect.Slice: "list", reflect.String: "string", reflect.Bool: "boolean"}[wrong.Type.Kind()]
+	if want == "" {
+		want = "object"
+	}
+	return refuse(400, "JSON_PARSER_ERROR", "Cannot deserialize instance of %s from %s value or request may be missing a required field at [line:1, column:%d]", want, kind, wrong.Offset)
 }
 
 // save saves one entry; a fault becomes the answer.
@@ -56,7 +78,7 @@ func (o *Org) save(c *call, e entry) (saved, error) {
 	if f := list[0].fault; f != nil {
 		status := 400
 		switch {
-		case e.op != "insert" && f == errCrossReference:
+		case f == errCrossReference && list[0].id == "" && (e.op == "update" || e.op == "delete"): // there is no such record
 			return saved{}, errNotFound
 		case f == errDeleted:
 			status = 404
@@ -66,15 +88,28 @@ func (o *Org) save(c *call, e entry) (saved, error) {
 	return list[0], nil
 }
 
+// errInsert refuses records of an object that takes none; nil where it does. The text is a guess.
+func errInsert(obj *object) *rowFault {
+	if obj.Createable {
+		return nil
+	}
+	return rowError("CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY", "entity type cannot be inserted: "+obj.Label)
+}
+
+// errDelete refuses to delete records of an object that lets none go; nil where it does. The text is a guess.
+func errDelete(obj *object) *rowFault {
+	if obj.Deletable {
+		return nil
+	}
+	return rowError("INSUFFICIENT_ACCESS_OR_READONLY", "insufficient access rights on object id")
+}
+
 func (o *Org) createRecord(c *call) error {
 	obj, err := o.objectOf(c.args[0])
 	if err != nil {
 		return err
 	}
-	if !obj.Createable { // the text is a guess
-		return refuse(400, "CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY", "entity type cannot be inserted: %s", obj.Label)
-	}
-	e := entry{obj: obj, op: "insert"}
+	e := entry{obj: obj, op: "insert", fault: errInsert(obj)}
 	if err := c.readBody(&e.values); err != nil {
 		return err
 	}
@@ -112,10 +147,7 @@ func (o *Org) deleteRecord(c *call) error {
 	if err != nil {
 		return err
 	}
-	if !obj.Deletable { // the text is a guess
-		return refuse(400, "INSUFFICIENT_ACCESS_OR_READONLY", "insufficient access rights on object id")
-	}
-	if _, err := o.save(c, entry{obj: obj, op: "delete", id: c.args[1]}); err != nil {
+	if _, err := o.save(c, entry{obj: obj, op: "delete", id: c.args[1], fault: errDelete(obj)}); err != nil {
 		return err
 	}
 	c.w.WriteHeader(204)

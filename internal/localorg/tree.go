@@ -2,6 +2,7 @@ package localorg
 
 import (
 	"encoding/json"
+	"maps"
 	"slices"
 	"strings"
 )
@@ -12,14 +13,10 @@ const (
 	maxTreeDepth = 5
 )
 
-// branch is one record of a tree with the records below it.
+// branch is one record of a tree.
 type branch struct {
-	obj      *object
-	ref      string
-	parent   int // in the list of all; -1 at the top
-	lookup   *field
-	values   map[string]json.RawMessage
-	children []map[string]json.RawMessage
+	entry
+	ref string
 }
 
 // createTree saves records together with their children, all or none.
@@ -34,57 +31,45 @@ func (o *Org) createTree(c *call) error {
 	if err := c.readBody(&in); err != nil {
 		return err
 	}
-	list, err := o.branches(obj, in.Records, -1, nil, nil, 1)
+	list, err := o.branches(obj, in.Records, branch{entry: entry{obj: obj, op: "insert"}}, nil, 1)
 	if err != nil {
 		return err
 	}
 	types := map[*object]bool{}
-	for _, b := range list {
+	entries := make([]entry, len(list))
+	for i, b := range list {
 		types[b.obj] = true
+		entries[i] = b.entry
 	}
-	if len(list) == 0 || len(list) > maxTree || len(types) > maxTreeTypes { // the text is a guess
-		return refuse(400, "INVALID_INPUT", "The tree has %d records of %d types; at most %d of %d are allowed", len(list), len(types), maxTree, maxTreeTypes)
+	if len(list) == 0 || len(types) > maxTreeTypes { // the text is a guess
+		return refuse(400, "INVALID_INPUT", "The tree has %d records of %d types; at most %d types are allowed", len(list), len(types), maxTreeTypes)
+	}
+	all, err := o.saveEntries(entries, true, c.undo)
+	if err != nil {
+		return err
 	}
 	type result struct {
 		ReferenceID string      `json:"referenceId"`
 		ID          string      `json:"id,omitempty"`
 		Errors      []faultBody `json:"errors,omitempty"`
 	}
-	var undo []change
 	results, failed := []result{}, []result{}
-	ids := make([]string, len(list))
-	for i, b := range list {
-		if b.parent >= 0 {
-			if ids[b.parent] == "" {
-				continue // its parent failed
-			}
-			b.values[b.lookup.Name], _ = json.Marshal(ids[b.parent])
+	for i, s := range all {
+		switch {
+		case s.fault == nil:
+			results = append(results, result{ReferenceID: list[i].ref, ID: s.id})
+		case s.fault != errRolledBack:
+			failed = append(failed, result{ReferenceID: list[i].ref, Errors: []faultBody{s.fault.body()}})
 		}
-		out, err := o.saveEntries([]entry{{obj: b.obj, op: "insert", values: b.values}}, false, &undo)
-		if err != nil {
-			return err
-		}
-		if f := out[0].fault; f != nil {
-			failed = append(failed, result{ReferenceID: b.ref, Errors: []faultBody{f.body()}})
-			continue
-		}
-		ids[i] = out[0].id
-		results = append(results, result{ReferenceID: b.ref, ID: ids[i]})
 	}
 	if len(failed) > 0 {
-		if err := o.undo(undo); err != nil {
-			return err
-		}
 		return c.reply(400, map[string]any{"hasErrors": true, "results": failed})
-	}
-	if c.undo != nil {
-		*c.undo = append(*c.undo, undo...)
 	}
 	return c.reply(201, map[string]any{"hasErrors": false, "results": results})
 }
 
-// branches flattens a tree, parents before children.
-func (o *Org) branches(obj *object, records []map[string]json.RawMessage, parent int, lookup *field, list []branch, depth int) ([]branch, error) {
+// branches flattens a tree, parents before children; what the records of one list have in common is given.
+func (o *Org) branches(obj *object, records []map[string]json.RawMessage, common branch, list []branch, depth int) ([]branch, error) {
 	if depth > maxTreeDepth { // the text is a guess
 		return nil, refuse(400, "INVALID_INPUT", "The tree has more than %d levels", maxTreeDepth)
 	}
@@ -99,23 +84,29 @@ func (o *Org) branches(obj *object, records []map[string]json.RawMessage, parent
 		if slices.ContainsFunc(list, func(b branch) bool { return b.ref == attributes.Ref }) {
 			return nil, refuse(400, "INVALID_INPUT", "Duplicate ReferenceId provided in the request: %s", attributes.Ref)
 		}
+		if len(list) == maxTree { // the text is a guess
+			return nil, refuse(400, "INVALID_INPUT", "The tree has more than %d records", maxTree)
+		}
+		b := common
+		b.ref, b.values, b.fault = attributes.Ref, r, errInsert(obj)
+		list = append(list, b)
 		at := len(list)
-		list = append(list, branch{obj: obj, ref: attributes.Ref, parent: parent, lookup: lookup, values: r})
-		for name, raw := range r {
+		for _, name := range slices.Sorted(maps.Keys(r)) {
 			i := slices.IndexFunc(obj.Children, func(rel childRelation) bool { return rel.Name != "" && strings.EqualFold(rel.Name, name) })
 			if i < 0 {
 				continue
 			}
-			delete(r, name)
 			kids := o.schema.object(obj.Children[i].Object)
 			var below struct {
 				Records []map[string]json.RawMessage `json:"records"`
 			}
-			if err := json.Unmarshal(raw, &below); err != nil || kids == nil {
+			if err := json.Unmarshal(r[name], &below); err != nil || kids == nil || kids.field(obj.Children[i].Field) == nil {
 				return nil, refuse(400, "INVALID_INPUT", "%s is no list of records", name)
 			}
+			delete(r, name)
+			child := branch{entry: entry{obj: kids, op: "insert", above: at, lookup: kids.field(obj.Children[i].Field)}}
 			var err error
-			if list, err = o.branches(kids, below.Records, at, kids.field(obj.Children[i].Field), list, depth+1); err != nil {
+			if list, err = o.branches(kids, below.Records, child, list, depth+1); err != nil {
 				return nil, err
 			}
 		}
