@@ -24,6 +24,7 @@ func (a *app) planCommand() *cobra.Command {
 		flags runFlags
 		limit int64
 		scan  bool
+		asked bool // for the schema
 	)
 	cmd := &cobra.Command{
 		Use:   "plan PLAN.yaml [JOB…]",
@@ -32,8 +33,17 @@ func (a *app) planCommand() *cobra.Command {
 			"jobs, calls. Rows are reckoned from the first of each file; --scan reads them all and counts what would be rejected.\n" +
 			"Nothing is written, neither to the org nor to the disk. Exit code 4 when there are findings.",
 		Example: "  migrate plan testdata/crm/migrate.yaml --org local --scan",
-		Args:    cobra.MinimumNArgs(1),
+		Args: func(cmd *cobra.Command, args []string) error {
+			if asked {
+				return cobra.NoArgs(cmd, args)
+			}
+			return cobra.MinimumNArgs(1)(cmd, args)
+		},
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if asked {
+				_, err := a.stdout.Write(plan.Schema)
+				return err
+			}
 			options, err := flags.parse()
 			if err != nil {
 				return err
@@ -48,6 +58,7 @@ func (a *app) planCommand() *cobra.Command {
 			return a.foresee(cmd.Context(), p, org, options, scan, a.output(flags.statsFlag))
 		},
 	}
+	cmd.Flags().BoolVar(&asked, "json-schema", false, "print the JSON Schema of plan files, for editors")
 	cmd.Flags().BoolVar(&scan, "scan", false, "read all rows, and count what would be rejected")
 	cmd.Flags().Int64Var(&limit, "limit", 0, "only the first N rows of each job")
 	org.add(cmd)
