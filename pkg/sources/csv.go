@@ -36,6 +36,10 @@ type CSVOptions struct {
 	// at most 512 MiB. (Salesforce takes records of up to 400,000 characters.)
 	MaxRecord int64
 
+	// Names says what messages and reports call a file, by its path; by default that is its path. A file into which
+	// standard input was spooled is called StandardInput.
+	Names map[string]string
+
 	// BatchRows and BatchBytes (as on disk) end a batch, whichever is reached first. They do not
 	// change what is read. Defaults 8192 and 1 MiB.
 	BatchRows  int
@@ -81,7 +85,8 @@ var _ Source = (*CSV)(nil)
 
 // OpenCSV reads the head of each file, and samples of the rest, and decides how to read it. Files are
 // read as one table, in the order given, so their columns must be the same (else ErrHeader); their
-// encodings and delimiters need not be. A file with a header and no rows is fine; one without even a
+// encodings and delimiters need not be. Files may be compressed with gzip (also of several members) or zstd; it shows in
+// their first bytes, whatever their name, and then the first MiB of what comes out is sampled, not the whole file. A file with a header and no rows is fine; one without even a
 // header is ErrEmpty. No file stays open.
 func OpenCSV(paths []string, opt CSVOptions) (*CSV, error) {
 	opt = opt.withDefaults()

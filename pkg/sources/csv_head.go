@@ -3,7 +3,6 @@ package sources
 import (
 	"context"
 	"fmt"
-	"io"
 	"strings"
 )
 
@@ -22,29 +21,41 @@ func inspect(path string, opt CSVOptions) (Split, error) {
 	if err != nil {
 		return Split{}, err
 	}
-	enc, err := detectEncoding(f, print.Size, told)
+	name, disk := named(path, opt.Names)
+	text, err := headOf(f, name, print.Size)
 	if err != nil {
-		return Split{}, fmt.Errorf("%s: %w", path, err)
+		return Split{}, err
+	}
+	enc, err := detectEncoding(text, text.size, told)
+	if err != nil {
+		return Split{}, fmt.Errorf("%s: %w", name, err)
 	}
 	c, err := codecFor(enc.name)
 	if err != nil {
 		return Split{}, err
 	}
-	w := newWindow(io.NewSectionReader(f, int64(enc.bom), print.Size-int64(enc.bom)), c)
+	w := newWindow(text.from(int64(enc.bom)), c)
 	if err := w.fill(context.Background()); err != nil {
-		return Split{}, fmt.Errorf("%s: %w", path, err)
+		return Split{}, fmt.Errorf("%s: %w", name, err)
 	}
 	h := head{
 		text: w.buf[:w.end], last: w.eof, opt: opt, line: 1,
-		d: Dialect{Path: path, Encoding: enc.name, BOM: enc.bom > 0, MaxRecord: opt.MaxRecord, Notes: enc.notes, Told: toldBy(opt)},
+		d: Dialect{Path: name, Encoding: enc.name, BOM: enc.bom > 0, MaxRecord: opt.MaxRecord, Notes: enc.notes, Told: toldBy(opt)},
 	}
 	if err := h.read(); err != nil {
+		if text.damaged != nil {
+			return Split{}, text.damaged
+		}
 		return Split{}, err
 	}
 	start := Position{Offset: int64(enc.bom + c.rawLen(h.text[:h.at])), Line: h.line}
+	end := print.Size
+	if text.compression != "" {
+		end = 0
+	}
 	return Split{
-		ID: fmt.Sprintf("%s@%d", path, start.Offset), Path: path,
-		Start: start, End: print.Size, Dialect: h.d, Fingerprint: print,
+		ID: fmt.Sprintf("%s@%d", name, start.Offset), Path: name, File: disk, Compression: text.compression,
+		Start: start, End: end, Dialect: h.d, Fingerprint: print,
 	}, nil
 }
 

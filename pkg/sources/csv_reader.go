@@ -19,6 +19,7 @@ const extraFields = 1000
 type csvReader struct {
 	split Split
 	file  *os.File
+	done  func() error // of reading, before the file is closed
 	win   *window
 	g     grammar
 	rec   record
@@ -34,7 +35,8 @@ type csvReader struct {
 }
 
 // OpenCSVSplit opens a split that was stored, perhaps by another process. Of the options it uses
-// BatchRows, BatchBytes and Allocator; everything else is in the split.
+// BatchRows, BatchBytes and Allocator; everything else is in the split. A position in a compressed file is reached by
+// unpacking all that stands before it; in any other by seeking.
 func OpenCSVSplit(ctx context.Context, s Split, from Position, opt CSVOptions) (Reader, error) {
 	r, err := openCSV(ctx, s, from, opt)
 	if err != nil {
@@ -50,7 +52,7 @@ func openCSV(ctx context.Context, s Split, from Position, opt CSVOptions) (*csvR
 	if from.Row == 0 {
 		from = s.Start
 	}
-	if from.Offset < s.Start.Offset || from.Offset > s.End || from.Row < 0 {
+	if from.Offset < s.Start.Offset || from.Offset > s.End && s.Compression == "" || from.Row < 0 {
 		return nil, fmt.Errorf("position %+v is outside the split, which goes from byte %d to %d", from, s.Start.Offset, s.End)
 	}
 	g, err := s.Dialect.grammar()
@@ -66,10 +68,15 @@ func openCSV(ctx context.Context, s Split, from Position, opt CSVOptions) (*csvR
 	if err != nil {
 		return nil, err
 	}
+	text, done, err := textBytes(ctx, f, s, from.Offset)
+	if err != nil {
+		f.Close()
+		return nil, err
+	}
 	schema := schemaOf(s.Dialect.Header)
 	return &csvReader{
-		split: s, file: f, g: g, at: from,
-		win:       newWindow(io.NewSectionReader(f, from.Offset, s.End-from.Offset), c),
+		split: s, file: f, done: done, g: g, at: from,
+		win:       newWindow(text, c),
 		cols:      newColumns(opt.Allocator, schema, min(opt.BatchRows, 1024)),
 		batchRows: opt.BatchRows, batchBytes: opt.BatchBytes,
 		special: -1,
@@ -90,6 +97,7 @@ func (r *csvReader) Close() error {
 	}
 	f := r.file
 	r.file = nil
+	r.done()
 	r.err = fmt.Errorf("read %s: %w", r.split.Path, os.ErrClosed)
 	return f.Close()
 }
@@ -215,7 +223,7 @@ func (r *csvReader) one(ctx context.Context) error {
 			view, last, cut = w.buf[:w.pos+int(longest)], false, true
 		}
 		if last && w.pos == w.end {
-			if r.at.Offset != r.split.End {
+			if r.at.Offset != r.split.End && r.split.Compression == "" {
 				return fmt.Errorf("read %s: %w: it ends at byte %d, not at %d", r.split.Path, ErrChanged, r.at.Offset, r.split.End)
 			}
 			return io.EOF

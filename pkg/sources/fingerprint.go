@@ -104,7 +104,7 @@ func openRegular(path string) (*os.File, error) {
 
 // openSame opens the file of a split, if it is still the one that the split was made from.
 func openSame(s Split) (*os.File, error) {
-	f, err := openRegular(s.Path)
+	f, err := openRegular(s.disk())
 	if err != nil || s.Fingerprint == (Fingerprint{}) {
 		return f, err
 	}

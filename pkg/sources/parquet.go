@@ -25,6 +25,9 @@ type ParquetOptions struct {
 	// SplitRows ends a split after the row group with which it has this many rows. 0 means one split per file.
 	SplitRows int64
 
+	// Names says what messages and reports call a file, by its path; by default that is its path.
+	Names map[string]string
+
 	// BatchRows and BatchBytes (of values in memory) end a batch, whichever is reached first. They do not change
 	// what is read. Defaults 8192 and 4 MiB.
 	BatchRows  int
@@ -101,14 +104,15 @@ func inspectParquet(path string, opt ParquetOptions) (*arrow.Schema, []Split, er
 	if err != nil {
 		return nil, nil, fmt.Errorf("%s: %w", path, err)
 	}
-	pf, err := readFooter(f, path, print.Size, opt.Columns, opt.BinaryAsText)
+	name, disk := named(path, opt.Names)
+	pf, err := readFooter(f, name, print.Size, opt.Columns, opt.BinaryAsText)
 	if err != nil {
 		return nil, nil, err
 	}
 	part := func(first, groups int) Split {
 		start, end := pf.starts[first], pf.starts[first+groups]
 		return Split{
-			ID: fmt.Sprintf("%s@%d", path, start), Path: path, Fingerprint: print,
+			ID: fmt.Sprintf("%s@%d", name, start), Path: name, File: disk, Fingerprint: print,
 			Start: Position{Offset: start, Line: start + 1}, End: end,
 			Parquet: &ParquetSplit{FirstGroup: first, Groups: groups, Columns: opt.Columns, BinaryAsText: opt.BinaryAsText},
 		}

@@ -95,7 +95,9 @@ func everyType() []pqColumn {
 	add("time_ms", schema.NewTimeLogicalType(true, schema.TimeUnitMillis), i32, -1, func(i int) any { return int32(3723004 + i*1000) }, func(i int) string { return fmt.Sprintf("01:02:%02d.004", 3+i%57) })
 	add("time_us", schema.NewTimeLogicalType(false, schema.TimeUnitMicros), i64, -1, func(i int) any { return int64(3723000004 + i*1000000) }, func(i int) string { return fmt.Sprintf("01:02:%02d.000004", 3+i%57) })
 	add("time_ns", schema.NewTimeLogicalType(true, schema.TimeUnitNanos), i64, -1, func(i int) any { return int64(3723000000004 + i*1000000000) }, func(i int) string { return fmt.Sprintf("01:02:%02d.000000004", 3+i%57) })
-	at := func(i int) time.Time { return time.Date(1969, 12, 31, 23, 59, 50, 123456789, time.UTC).Add(time.Duration(i) * time.Second) }
+	at := func(i int) time.Time {
+		return time.Date(1969, 12, 31, 23, 59, 50, 123456789, time.UTC).Add(time.Duration(i) * time.Second)
+	}
 	for _, u := range []struct {
 		name string
 		unit schema.TimeUnitType
@@ -119,19 +121,25 @@ func everyType() []pqColumn {
 		return parquet.FixedLenByteArray("\x00\x11\x22\x33\x44\x55\x66\x77\x88\x99\xaa\xbb\xcc\xdd\xee" + string([]byte{byte(i)}))
 	}, func(i int) string { return fmt.Sprintf("00112233-4455-6677-8899-aabbccddee%02x", i) })
 	add("bytes", noLogical, ba, -1, func(i int) any { return parquet.ByteArray{0, 255} }, func(i int) string { return "AP8=" })
-	add("fixed", noLogical, flba, 3, func(i int) any { return parquet.FixedLenByteArray{0, 255, byte(i)} }, func(i int) string { return "AP8" + fmt.Sprintf("%c", "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"[i%64]) })
+	add("fixed", noLogical, flba, 3, func(i int) any { return parquet.FixedLenByteArray{0, 255, byte(i)} }, func(i int) string {
+		return "AP8" + fmt.Sprintf("%c", "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"[i%64])
+	})
 
 	cols = append(cols,
 		pqColumn{leafNode("id", required, integer(64, true), i64, -1), func(i int) any { return int64(i) }, func(i int) string { return fmt.Sprint(i) }},
 		pqColumn{leafNode("key", required, schema.StringLogicalType{}, ba, -1), func(i int) any { return parquet.ByteArray(fmt.Sprint("k", i%5)) }, func(i int) string { return fmt.Sprint("k", i%5) }},
 		pqColumn{listNode("numbers", leafNode("element", optional, integer(64, true), i64, -1)),
-			func(i int) any { return []any{nil, []any{}, []any{int64(1)}, []any{nil}, []any{int64(1), nil, int64(3)}}[i%5] },
+			func(i int) any {
+				return []any{nil, []any{}, []any{int64(1)}, []any{nil}, []any{int64(1), nil, int64(3)}}[i%5]
+			},
 			func(i int) string { return []string{"", "[]", "[1]", "[null]", "[1,null,3]"}[i%5] }},
 		pqColumn{listNode("tags", leafNode("element", required, schema.StringLogicalType{}, ba, -1)),
 			func(i int) any {
 				return []any{[]any{parquet.ByteArray("ä"), parquet.ByteArray("b")}, nil, []any{}, []any{parquet.ByteArray(strings.Repeat("long", i))}}[i/2%4]
 			},
-			func(i int) string { return []string{`["ä","b"]`, "", "[]", `["` + strings.Repeat("long", i) + `"]`}[i/2%4] }},
+			func(i int) string {
+				return []string{`["ä","b"]`, "", "[]", `["` + strings.Repeat("long", i) + `"]`}[i/2%4]
+			}},
 		pqColumn{leafNode("bare_list", repeated, schema.NewDecimalLogicalType(9, 1), i32, -1),
 			func(i int) any { return []any{[]any{}, []any{int32(15), int32(-25)}}[i%2] },
 			func(i int) string { return []string{"[]", `["1.5","-2.5"]`}[i%2] }},

@@ -40,10 +40,15 @@ type Split struct {
 	// Path is the file as it was named, or what the user calls a query. Name absolute paths where a
 	// process with another working folder is to open the split.
 	Path string `json:"path"`
+	// File is where the file lies, if not at Path: standard input is spooled into a file.
+	File string `json:"file,omitempty"`
+	// Compression is gzip, zstd or, for what is not compressed, "".
+	Compression string `json:"compression,omitempty"`
 	// Start is where the first record stands (or would stand), Row 0: in a text after the header.
 	Start Position `json:"start"`
 	// End is the offset of the first byte that no longer belongs to the split. It stands at the
-	// end of a record. In a Parquet file offsets count rows of the file; a query has none.
+	// end of a record. In a Parquet file offsets count rows of the file. It is 0 for a query, and for what is
+	// compressed, since it is not known.
 	End int64 `json:"end"`
 	// Dialect is how a text is to be read.
 	Dialect Dialect `json:"dialect"`

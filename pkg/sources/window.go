@@ -25,6 +25,7 @@ type window struct {
 	buf      []byte // len is capacity for text plus slack
 	pos, end int
 	eof      bool
+	failed   error // of a read that brought something in all the same
 
 	checked int // text before it is valid, or bad is set
 	bad     int // first NUL or invalid byte at or after pos, as far as checked; none
@@ -43,6 +44,9 @@ func newWindow(src io.Reader, c codec) *window {
 func (w *window) fill(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
 		return err
+	}
+	if w.failed != nil && len(w.raw) == 0 {
+		return w.failed
 	}
 	if w.pos > 0 {
 		copy(w.buf, w.buf[w.pos:w.end])
@@ -67,18 +71,23 @@ func (w *window) read(buf []byte) error {
 	if w.codec.decode == nil {
 		n, err := io.ReadFull(w.src, buf[w.end:])
 		w.end += n
-		return w.ended(err)
+		return w.ended(n, err)
 	}
 	for w.end+4 <= len(buf) {
-		n, err := w.src.Read(w.raw[len(w.raw):cap(w.raw)])
-		w.raw = w.raw[:len(w.raw)+n]
-		if err := w.ended(err); err != nil {
-			return err
+		if w.failed == nil {
+			n, err := w.src.Read(w.raw[len(w.raw):cap(w.raw)])
+			w.raw = w.raw[:len(w.raw)+n]
+			if err := w.ended(n, err); err != nil {
+				return err
+			}
 		}
 		nd, ns := w.codec.decode(buf[w.end:], w.raw, w.eof)
 		w.end += nd
 		w.raw = w.raw[:copy(w.raw, w.raw[ns:])]
-		if w.eof && len(w.raw) == 0 {
+		if w.failed != nil && ns == 0 {
+			w.raw = w.raw[:0] // half a character
+		}
+		if len(w.raw) == 0 && (w.eof || w.failed != nil) {
 			break
 		}
 		w.eof = false // text is left over
@@ -86,9 +95,16 @@ func (w *window) read(buf []byte) error {
 	return nil
 }
 
-func (w *window) ended(err error) error {
-	if err == io.EOF || err == io.ErrUnexpectedEOF {
+// ended judges the outcome of a read. An error counts only when what came before it has been used.
+func (w *window) ended(n int, err error) error {
+	switch {
+	case err == nil:
+		return nil
+	case err == io.EOF, err == io.ErrUnexpectedEOF:
 		w.eof = true
+		return nil
+	case n > 0:
+		w.failed = err
 		return nil
 	}
 	return err
