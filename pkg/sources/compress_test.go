@@ -115,8 +115,7 @@ func TestCompressedDamaged(t *testing.T) {
 				t.Fatalf("%s, %s: other records came out (-want +got):\n%s", how, what, d)
 			}
 		}
-		best := 0
-		for at := 4; at < len(whole); at += 1 + len(whole)/200 { // less does not show how it is compressed
+		for at := 4; at < len(whole); at += 1 + len(whole)/40 { // less does not show how it is compressed
 			if how == "gzip members" && gzipEnds(whole, at) {
 				continue // a file of fewer members is a whole file
 			}
@@ -127,6 +126,12 @@ func TestCompressedDamaged(t *testing.T) {
 		}
 		path := write(t, "t.csv.gz", whole[:len(whole)-1])
 		src, err := sources.OpenCSV([]string{path}, options{})
+		if how == "zstd" { // all of so small a file is under one checksum
+			if err == nil || !strings.Contains(err.Error(), "was cut off: no more than 0 bytes") {
+				t.Errorf("%s without its last byte: %v", how, err)
+			}
+			continue
+		}
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -134,11 +139,8 @@ func TestCompressedDamaged(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if best = len(got.Records); best == 0 && how != "zstd" {
-			t.Errorf("%s without its last byte: no record came out, then %v", how, got.Err)
-		}
-		if got.Err == io.EOF || !strings.Contains(got.Err.Error(), "was cut off") {
-			t.Errorf("%s without its last byte: %d records, then %v", how, best, got.Err)
+		if len(got.Records) == 0 || got.Err == io.EOF || !strings.Contains(got.Err.Error(), "was cut off") {
+			t.Errorf("%s without its last byte: %d records, then %v", how, len(got.Records), got.Err)
 		}
 	}
 }
