@@ -37,7 +37,7 @@ const (
 var graph = map[string]rule{
 	".": {reason: "the root holds the reading order and no code"},
 	"cmd/migrate": {
-		may: []string{"pkg/plan", "pkg/pipeline", "pkg/sources", "pkg/transform", "pkg/idmap", "pkg/sinks", "pkg/checkpoint", "pkg/bulk2", "pkg/salesforce",
+		may: []string{"pkg/plan", "pkg/pipeline", "pkg/cell", "pkg/sources", "pkg/transform", "pkg/idmap", "pkg/sinks", "pkg/checkpoint", "pkg/bulk2", "pkg/salesforce",
 			"internal/localorg", "internal/datagen"},
 		reason: "the command wires the parts of the product; test suites are not among them",
 	},

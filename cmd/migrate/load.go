@@ -25,8 +25,8 @@ func (a *app) loadCommand() *cobra.Command {
 	)
 	cmd := &cobra.Command{
 		Use:   "load FILE…",
-		Short: "Load CSV files into one object",
-		Long: "Load CSV files into one object. Columns are sent to the fields of the same name; --map sends one elsewhere.\n" +
+		Short: "Load files into one object",
+		Long: "Load CSV or Parquet files into one object, a pattern of them, or - for CSV on standard input. Columns are sent to the fields of the same name; --map sends one elsewhere.\n" +
 			"A column that fits no field is an error, unless --map COLUMN= or --unmapped ignore leaves it out.",
 		Example: "  migrate load accounts.csv --object Account --operation insert --map company=Name --org local",
 		Args:    cobra.MinimumNArgs(1),
@@ -57,7 +57,11 @@ func (a *app) loadCommand() *cobra.Command {
 				return usagef("--limit %d: a number of rows, or 0 for all", job.Limit)
 			}
 			job.Name = strings.ToLower(job.Object)
-			job.Source.Paths = args
+			csv := job.Source.CSV
+			if job.Source, err = plan.Files(args); err != nil {
+				return &usageError{err: err}
+			}
+			job.Source.CSV = csv
 			job.AutoMap = true
 			job.IgnoreUnmapped = unmapped == "ignore"
 			if mapping != "" {
@@ -87,7 +91,7 @@ func (a *app) loadCommand() *cobra.Command {
 	f.StringVar(&unmapped, "unmapped", "error", "columns that fit no field: error, or ignore")
 	f.StringVar(&nulls, "nulls", string(transform.NullsKeep), "empty values: keep (leave the field alone), clear (set it to null) or error")
 	f.Int64Var(&job.Limit, "limit", 0, "load only the first N rows")
-	csvFlags(cmd, &job.Source)
+	csvFlags(cmd, &job.Source.CSV)
 	org.add(cmd)
 	flags.add(cmd)
 	return cmd

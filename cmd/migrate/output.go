@@ -106,11 +106,11 @@ func (o *output) resume(dir, org string, run checkpoint.Run) {
 }
 
 // job prints what was decided for a job before its first row is read.
-func (o *output) job(j plan.Job, dialects []sources.Dialect, d plan.Decisions) {
+func (o *output) job(j plan.Job, about []plan.About, d plan.Decisions) {
 	if o.json != nil {
 		var files []string
-		for _, f := range dialects {
-			files = append(files, f.String())
+		for _, f := range about {
+			files = append(files, f.Text)
 		}
 		o.json.write("plan", map[string]any{"job": j.Name, "object": j.Object, "operation": j.Operation, "files": files,
 			"mapped": d.Mapped, "unsent": d.Unsent, "notes": d.Notes})
@@ -121,8 +121,8 @@ func (o *output) job(j plan.Job, dialects []sources.Dialect, d plan.Decisions) {
 		head += " by " + j.Key
 	}
 	o.text("%s", head)
-	for _, f := range dialects {
-		o.text("  reads   %s", f)
+	for _, f := range about {
+		o.text("  reads   %s", f.Text)
 		for _, n := range f.Notes {
 			o.text("          %s", n)
 		}

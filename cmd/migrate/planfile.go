@@ -83,6 +83,9 @@ func (a *app) foresee(ctx context.Context, p *plan.Plan, org orgSpec, options pi
 	}
 	defer func() { err = errors.Join(err, parents.Close()) }()
 	out.text("plan for %s", conn.title)
+	if p.Jobs, err = findFiles(ctx, p.Jobs, dir, a.stdin); err != nil {
+		return err
+	}
 	known := parents.lookup(ctx)
 	if known != nil {
 		planned := map[string]bool{}

@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"migrate/pkg/bulk2"
+	"migrate/pkg/cell"
 	"migrate/pkg/plan"
 	"migrate/pkg/sources"
 )
@@ -34,8 +35,15 @@ func (a *app) previewCommand() *cobra.Command {
 			if to != "csv" {
 				return usagef("--to %q: only csv is known", to)
 			}
-			csv.Paths = args
-			return a.preview(cmd, csv, limit)
+			source, err := plan.Files(args)
+			if err == nil {
+				source.CSV = csv
+				source, err = source.Expand()
+			}
+			if err != nil {
+				return &usageError{err: err}
+			}
+			return a.preview(cmd, source, limit)
 		},
 	}
 	cmd.Flags().StringVar(&rows, "rows", "10", "rows to show: a number, or all")
@@ -45,19 +53,19 @@ func (a *app) previewCommand() *cobra.Command {
 }
 
 // preview writes the values as they stand. Rows that would be rejected are told on stderr and are not among the CSV.
-func (a *app) preview(cmd *cobra.Command, csv plan.CSV, limit int64) error {
-	src, err := csv.Open()
+func (a *app) preview(cmd *cobra.Command, source plan.Source, limit int64) error {
+	src, about, err := source.Open()
 	if err != nil {
 		return &usageError{err: err}
 	}
-	for _, d := range src.Dialects() {
-		fmt.Fprintln(a.stderr, d)
-		for _, n := range d.Notes {
+	for _, f := range about {
+		fmt.Fprintln(a.stderr, f.Text)
+		for _, n := range f.Notes {
 			fmt.Fprintln(a.stderr, "  "+n)
 		}
 	}
 	w := bufio.NewWriter(a.stdout)
-	if !csv.NoHeader {
+	if !source.NoHeader {
 		var names []string
 		for _, f := range src.Schema().Fields() {
 			names = append(names, f.Name)
@@ -83,7 +91,7 @@ func (a *app) preview(cmd *cobra.Command, csv plan.CSV, limit int64) error {
 	return nil
 }
 
-func (a *app) previewSplit(cmd *cobra.Command, w io.Writer, src *sources.CSV, s sources.Split, limit int64) (shown, bad int64, err error) {
+func (a *app) previewSplit(cmd *cobra.Command, w io.Writer, src sources.Source, s sources.Split, limit int64) (shown, bad int64, err error) {
 	r, err := src.Open(cmd.Context(), s, s.Start)
 	if err != nil {
 		return 0, 0, err
@@ -106,7 +114,7 @@ func (a *app) previewSplit(cmd *cobra.Command, w io.Writer, src *sources.CSV, s 
 			}
 			values := make([]string, b.Rows.NumCols())
 			for k, c := range b.Rows.Columns() {
-				values[k] = c.ValueStr(i)
+				values[k] = string(cell.AppendText(nil, c, i))
 			}
 			line = bulk2.AppendRecord(line[:0], values...)
 			if _, err := w.Write(line); err != nil {

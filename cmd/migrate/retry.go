@@ -139,7 +139,7 @@ func retryJobs(dir string, all []plan.Job, with []string, only string) ([]plan.J
 		if len(paths) == 0 {
 			continue
 		}
-		j.Source = plan.CSV{Paths: paths, Delimiter: ",", Quote: `"`, Escape: `"`, Encoding: "utf-8"} // as reports are written
+		j.Source = plan.Source{Paths: paths, CSV: plan.CSV{Delimiter: ",", Quote: `"`, Escape: `"`, Encoding: "utf-8"}} // as reports are written
 		j.Limit = 0
 		jobs = append(jobs, j)
 	}

@@ -5,9 +5,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -72,6 +74,9 @@ func (a *app) start(ctx context.Context, n newRun, out *output) (err error) {
 	if conn.local != nil {
 		a.warnDangling(conn.local)
 	}
+	if n.plan.Jobs, err = findFiles(ctx, n.plan.Jobs, dir, a.stdin); err != nil {
+		return err
+	}
 	parents, upTo, err := openIDs(ctx, &n.plan, dir, conn, -1)
 	if err != nil {
 		return err
@@ -89,6 +94,30 @@ func (a *app) start(ctx context.Context, n newRun, out *output) (err error) {
 	defer store.Close()
 	begun = true
 	return a.work(ctx, dir, store, conn, jobs, parents, n.options, out)
+}
+
+// standardInput is the file in a run folder that holds what came on standard input.
+const standardInput = "standard-input.csv"
+
+// findFiles puts files in place of patterns, and spools standard input into the run folder, so that it can be read again.
+func findFiles(ctx context.Context, list []plan.Job, dir string, stdin io.Reader) ([]plan.Job, error) {
+	list = slices.Clone(list)
+	for i := range list {
+		s := &list[i].Source
+		if slices.Equal(s.Paths, []string{"-"}) {
+			path := filepath.Join(dir, standardInput)
+			if err := sources.Spool(ctx, stdin, path); err != nil {
+				return nil, err
+			}
+			s.Paths, s.Names = []string{path}, map[string]string{path: sources.StandardInput}
+			continue
+		}
+		var err error
+		if *s, err = s.Expand(); err != nil {
+			return nil, &usageError{err: fmt.Errorf("job %s: %w", list[i].Name, err)}
+		}
+	}
+	return list, nil
 }
 
 // compile opens the sources of the jobs and checks the jobs against the org. skip names jobs that are done already. It also
@@ -113,7 +142,7 @@ func (a *app) compile(ctx context.Context, client *salesforce.Client, list []pla
 		if skip[j.Name] {
 			continue
 		}
-		src, err := j.Source.Open()
+		src, about, err := j.Source.Open()
 		if err != nil {
 			return nil, nil, &usageError{err: fmt.Errorf("job %s: %w", j.Name, err)}
 		}
@@ -129,7 +158,7 @@ func (a *app) compile(ctx context.Context, client *salesforce.Client, list []pla
 		if len(list) > 1 {
 			compiled.Reports = j.Name
 		}
-		out.job(j, src.Dialects(), decisions)
+		out.job(j, about, decisions)
 		jobs = append(jobs, compiled)
 		pinned = append(pinned, decisions.Pinned)
 	}
@@ -208,7 +237,11 @@ func changedSources(splits []checkpoint.Split) error {
 		if err := json.Unmarshal([]byte(sp.Spec), &s); err != nil {
 			return fmt.Errorf("split %s: %w", sp.ID, err)
 		}
-		now, err := sources.FingerprintFile(s.Path)
+		file := s.Path
+		if s.File != "" {
+			file = s.File // Path is what the user calls it
+		}
+		now, err := sources.FingerprintFile(file)
 		if errors.Is(err, fs.ErrNotExist) {
 			errs = append(errs, fmt.Errorf("%s %w", s.Path, errSourceGone))
 			continue

@@ -22,7 +22,7 @@ type Job struct {
 	Object    string          `json:"object"` // API name
 	Operation bulk2.Operation `json:"operation"`
 	Key       string          `json:"key,omitempty"` // of an upsert: an external id field, an idLookup field, or Id
-	Source    CSV             `json:"source"`
+	Source    Source          `json:"source"`
 	Fields    []Field         `json:"fields,omitempty"`
 	Nulls     transform.Nulls `json:"nulls,omitempty"`    // for fields that do not say; "" = keep
 	Where     string          `json:"where,omitempty"`    // an expression that is true for the rows to send; "" = all

@@ -65,8 +65,8 @@ jobs:
 	want := &Plan{Version: 1, Org: "prod", Path: path, Jobs: []Job{
 		{
 			Name: "b", Object: "Account", Operation: bulk2.Upsert, Key: "Legacy_Id__c", Nulls: transform.NullsClear, Path: path, Line: 4,
-			Source: CSV{Paths: []string{"/data/a.csv", filepath.Join("plans", "in", "2026-01-31", "b$.csv")}, Delimiter: ";", Quote: "'", Escape: `\`,
-				Encoding: "latin-1", SkipLines: 2, HeaderLines: 3},
+			Source: Source{Paths: []string{"/data/a.csv", filepath.Join("plans", "in", "2026-01-31", "b$.csv")}, CSV: CSV{Delimiter: ";", Quote: "'", Escape: `\`,
+				Encoding: "latin-1", SkipLines: 2, HeaderLines: 3}},
 			Fields: []Field{
 				{To: "Legacy_Id__c", From: "2024", Line: 20},
 				{To: "Owner.Email", From: "e mail", Nulls: transform.NullsError, Line: 21},
@@ -78,7 +78,7 @@ jobs:
 		},
 		{
 			Name: "a", Object: "Account", Operation: bulk2.Delete, Path: path, Line: 29,
-			Source: CSV{Paths: []string{"x.csv"}, NoHeader: true},
+			Source: Source{Paths: []string{"x.csv"}, CSV: CSV{NoHeader: true}},
 			Fields: []Field{{To: "Id", From: "column1", Line: 33}},
 		},
 	}}
@@ -184,8 +184,8 @@ func TestReadFindings(t *testing.T) {
 		{"source without a file", job("source", `source: { delimiter: ";" }`),
 			[]string{`p.yaml:4:13: job a: csv is missing: the file, or a list of files, such as { csv: accounts.csv }`}},
 		{"source for later", job("source", "source: { from: crm, query: select 1 }"), []string{
-			`p.yaml:4:15: job a: "from" is not supported by this version; a source can have csv, delimiter, encoding, escape, header_lines, no_header, quote, skip_lines`,
-			`p.yaml:4:26: job a: "query" is not supported by this version; a source can have csv, delimiter, encoding, escape, header_lines, no_header, quote, skip_lines`,
+			`p.yaml:4:15: job a: "from" is not supported by this version; a source can have csv, delimiter, encoding, escape, header_lines, no_header, parquet, quote, skip_lines`,
+			`p.yaml:4:26: job a: "query" is not supported by this version; a source can have csv, delimiter, encoding, escape, header_lines, no_header, parquet, quote, skip_lines`,
 		}},
 		{"misspelt key of a source", job("source", "source: { csv: a.csv, delimeter: x }"),
 			[]string{`p.yaml:4:27: job a: unknown key "delimeter" in a source; did you mean delimiter?`}},
