@@ -57,11 +57,19 @@ type About struct {
 	Notes []string // where it could have been otherwise
 }
 
-// Expand gives the source with the files that its patterns find now.
+// Expand gives the source with the files that its patterns find now. A file that two of them find is named twice then, which
+// Open refuses: its rows would be loaded twice.
 func (s Source) Expand() (Source, error) {
-	paths, err := sources.Expand(s.Paths)
+	var paths []string
+	for _, p := range s.Paths {
+		found, err := sources.Expand([]string{p})
+		if err != nil {
+			return s, err
+		}
+		paths = append(paths, found...)
+	}
 	s.Paths = paths
-	return s, err
+	return s, nil
 }
 
 // Open finds out how the files are to be read. Its errors are those of package sources.
