@@ -56,6 +56,8 @@ type Split struct {
 	Fingerprint Fingerprint `json:"fingerprint"`
 	// Parquet is how a Parquet file is to be read; nil for other sources.
 	Parquet *ParquetSplit `json:"parquet,omitempty"`
+	// JSONL is how JSON lines are to be read; nil for other sources.
+	JSONL *JSONLSplit `json:"jsonl,omitempty"`
 }
 
 // Batch is a run of consecutive records. Every record of the range is in exactly one of Rows and Bad;
@@ -80,7 +82,11 @@ const (
 	RuleInvalidEncoding = "invalid_encoding" // bytes that are no text in the file's encoding
 	RuleNULByte         = "nul_byte"
 	RuleRecordTooLong   = "record_too_long" // longer than CSVOptions.MaxRecord
-	RuleOutOfRange      = "out_of_range"    // a Parquet value that the type of its column cannot hold
+	RuleNotJSON         = "not_json"
+	RuleNotObject       = "not_object"    // JSON, but no object
+	RuleDuplicateKey    = "duplicate_key" // of a JSON object
+	RuleUnknownKey      = "unknown_key"   // of a JSON object: not among the columns
+	RuleOutOfRange      = "out_of_range"  // a Parquet value that the type of its column cannot hold
 )
 
 // BadRow is a record that is not a row of the table: data for the report, not an error of the reader.
