@@ -29,6 +29,8 @@ type saved struct {
 	fault   *rowFault
 }
 
+const jsonFault = "JSON_PARSER_ERROR"
+
 // errNoColumn refuses a property that is no field.
 func errNoColumn(name string, obj *object) *rowFault {
 	return rowError("INVALID_FIELD", "No such column '"+name+"' on sobject of type "+obj.Name, name)
@@ -158,19 +160,23 @@ func (s *saver) readEntry(e *entry) (*draft, *rowFault) {
 		cells = append(cells, cell{column{field: e.key, accept: s.org.prefixesOf(e.key.ReferenceTo)}, raw})
 	}
 	slices.SortStableFunc(cells, func(a, b cell) int { return a.col.field.index - b.col.field.index })
+	var first *rowFault
 	for i, c := range cells {
 		if i > 0 && cells[i-1].col.field == c.col.field && (cells[i-1].col.parent == nil) == (c.col.parent == nil) { // the text is a guess
 			return nil, rowError("INVALID_FIELD", "Duplicate field: "+c.col.field.Name, c.col.field.Name)
 		}
 		v, fault := readJSON(&c.col, c.raw)
-		if fault != nil {
-			return nil, fault
+		if fault != nil && (first == nil || fault.code == jsonFault && first.code != jsonFault) { // what is not of its field's type outdoes the rest
+			first = fault
 		}
 		p.columns = append(p.columns, c.col)
 		row.values = append(row.values, v)
 		if c.col.field == e.key && c.col.parent == nil && v.mark == set {
 			row.key = v.data
 		}
+	}
+	if first != nil {
+		return nil, first
 	}
 	p.addRules(e.obj)
 	s.plan = p
@@ -185,7 +191,7 @@ func (s *saver) readEntry(e *entry) (*draft, *rowFault) {
 func parentKey(obj *object, name string, raw json.RawMessage) (string, json.RawMessage, *rowFault) {
 	var parts map[string]json.RawMessage
 	if err := json.Unmarshal(raw, &parts); err != nil {
-		return "", nil, rowError("JSON_PARSER_ERROR", err.Error())
+		return "", nil, rowError(jsonFault, err.Error())
 	}
 	var attributes struct {
 		Type string `json:"type"`
@@ -212,14 +218,14 @@ func readJSON(col *column, raw json.RawMessage) (value, *rowFault) {
 	d := json.NewDecoder(bytes.NewReader(raw))
 	d.UseNumber()
 	if err := d.Decode(&v); err != nil {
-		return value{}, rowError("JSON_PARSER_ERROR", err.Error())
+		return value{}, rowError(jsonFault, err.Error())
 	}
 	wrong := func(kind string) (value, *rowFault) { // a real org also tells the place
 		shown := string(text)
 		if shown == "" {
 			shown = string(raw[:1])
 		}
-		return value{}, rowError("JSON_PARSER_ERROR", "Cannot deserialize instance of "+strings.ToLower(strings.TrimPrefix(f.kind.xsdType(), "xsd:"))+" from "+kind+" value "+shown+" or request may be missing a required field")
+		return value{}, rowError(jsonFault, "Cannot deserialize instance of "+strings.ToLower(strings.TrimPrefix(f.kind.xsdType(), "xsd:"))+" from "+kind+" value "+shown+" or request may be missing a required field")
 	}
 	switch v := v.(type) {
 	case nil:

@@ -3,10 +3,11 @@ package localorg
 import (
 	"encoding/json"
 	"fmt"
+	"net/http/httptest"
 	"net/url"
 	"strings"
 	"testing"
-	"time"
+	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -163,20 +164,53 @@ func TestSOQLErrors(t *testing.T) {
 	}
 }
 
+// Whatever a query says, it is answered or refused, as a call and as a query job.
 func FuzzSOQL(f *testing.F) {
-	s, err := loadSchema(builtInSchema(), nil)
+	o, err := Open(Config{AccessToken: testToken, DailyAPI: 1 << 40, DailyQueryJobs: 1 << 40})
 	if err != nil {
 		f.Fatal(err)
 	}
+	f.Cleanup(func() { o.Close() })
+	for _, body := range []string{`{"attributes":{"type":"Account"},"Name":"a","AnnualRevenue":1.5,"Active__c":true}`, `{"attributes":{"type":"Account"},"Name":"b","Phone":"x"}`} {
+		c := &call{r: httptest.NewRequest("POST", "/", strings.NewReader(`{"records":[`+body+`]}`)), w: httptest.NewRecorder(), user: o.user}
+		c.r.Header.Set("Content-Type", "application/json")
+		if err := o.createCollection(c); err != nil {
+			f.Fatal(err)
+		}
+	}
 	f.Add("SELECT Id, Account.Name FROM Contact WHERE (LastName LIKE 'a%' OR NOT Birthdate = null) AND Email IN ('a','b') ORDER BY Name DESC NULLS LAST LIMIT 10 OFFSET 2")
 	f.Add(`SELECT COUNT() FROM Account WHERE CreatedDate >= 2026-01-01T00:00:00Z AND Name = 'a\'b\u00e9'`)
+	f.Add("SELECT Name, (SELECT Id FROM Contacts WHERE LastName != '' ORDER BY LastName LIMIT 1) FROM Account a WHERE a.Id IN (SELECT AccountId FROM Contact) FOR VIEW")
+	f.Add("SELECT COUNT(Id) n, MAX(Name), AVG(AnnualRevenue), COUNT_DISTINCT(Phone) FROM Account WHERE CreatedDate = LAST_N_DAYS:3 OR Active__c = true")
+	f.Add("SELECT FIELDS(ALL), Owner.Name, BillingAddress FROM Account WHERE Name LIKE '%\\_\\%' LIMIT 200")
+	f.Add("SELECT Id FROM Account WHERE " + strings.Repeat("NOT (", 500) + "Name = 'a'" + strings.Repeat(")", 500))
 	f.Fuzz(func(t *testing.T, text string) {
-		q, err := parseSOQL(s, text, time.Now())
-		if (q == nil) == (err == nil) && err == nil {
-			t.Fatalf("%q: neither query nor error", text)
+		if len(text) > 4000 || !utf8.ValidString(text) { // longer ones do not fit into an address
+			return
 		}
-		if _, ok := err.(*apiError); err != nil && !ok {
-			t.Fatalf("%q: error %v is not an answer", text, err)
+		c := &client{t: t, org: o, rt: o.Transport(), token: testToken, version: "66.0"}
+		if a := c.soql(text); a.status >= 500 || !json.Valid([]byte(a.body)) {
+			t.Errorf("%q: %d %s", text, a.status, a.body)
 		}
+		body, err := json.Marshal(spec{"operation": "query", "query": text})
+		if err != nil {
+			t.Fatal(err)
+		}
+		a := c.do("POST", "jobs/query", "application/json", string(body))
+		if a.status >= 500 || !json.Valid([]byte(a.body)) {
+			t.Errorf("job of %q: %d %s", text, a.status, a.body)
+		}
+		if a.status != 200 {
+			return
+		}
+		var j jobAnswer
+		if err := json.Unmarshal([]byte(a.body), &j); err != nil {
+			t.Fatal(err)
+		}
+		c.waitEnd(j.ID)
+		if r := c.get("jobs/query/" + j.ID + "/results"); r.status != 200 {
+			t.Errorf("result of %q: %d %s", text, r.status, r.body)
+		}
+		c.do("DELETE", "jobs/query/"+j.ID, "", "")
 	})
 }
