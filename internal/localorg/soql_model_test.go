@@ -397,7 +397,7 @@ func TestSOQLModel(t *testing.T) {
 		defer o.Close()
 		c := &client{t: t, org: o, rt: o.Transport(), token: testToken, version: "66.0"}
 		rows := c.insertModel(rt, paths)
-		for range 10 {
+		for range 6 {
 			c.checkQuery(rt, paths, rows)
 		}
 	})
