@@ -54,6 +54,8 @@ type Split struct {
 	Dialect Dialect `json:"dialect"`
 	// Fingerprint is what the file looked like when the split was made.
 	Fingerprint Fingerprint `json:"fingerprint"`
+	// Spool is true for a file that holds the result of a query.
+	Spool bool `json:"spool,omitempty"`
 	// Parquet is how a Parquet file is to be read; nil for other sources.
 	Parquet *ParquetSplit `json:"parquet,omitempty"`
 	// JSONL is how JSON lines are to be read; nil for other sources.

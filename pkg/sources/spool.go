@@ -1,0 +1,158 @@
+package sources
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/apache/arrow-go/v18/arrow"
+	"github.com/apache/arrow-go/v18/arrow/ipc"
+	"github.com/apache/arrow-go/v18/arrow/memory"
+)
+
+// SpoolOptions say how a file that Query.Spool wrote is read.
+type SpoolOptions struct {
+	Name string // what messages and reports call it; "" is its path
+	// BatchRows ends a batch; batches are also those of the file. Default 8192.
+	BatchRows int
+	// Allocator is where record batches get their memory. Default memory.DefaultAllocator.
+	Allocator memory.Allocator
+}
+
+// Spooled is the result of a query in a file. It is safe for concurrent use.
+type Spooled struct {
+	opt    SpoolOptions
+	schema *arrow.Schema
+	split  Split
+}
+
+var _ Source = (*Spooled)(nil)
+
+// OpenSpool reads the end of a file that Query.Spool wrote. The file does not stay open.
+func OpenSpool(path string, opt SpoolOptions) (*Spooled, error) {
+	if opt.BatchRows <= 0 {
+		opt.BatchRows = queryBatch
+	}
+	if opt.Allocator == nil {
+		opt.Allocator = memory.DefaultAllocator
+	}
+	s := &Spooled{opt: opt}
+	name, file := named(path, map[string]string{path: opt.Name})
+	s.split = Split{ID: "query", Path: name, File: file, Start: Position{Line: 1}, Spool: true}
+	f, r, err := openSpool(s.split, opt.Allocator)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	defer r.Close()
+	s.schema = r.Schema()
+	if n := r.NumRecords(); n > 0 {
+		last, err := r.RecordBatchAt(n - 1)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", name, err)
+		}
+		s.split.End = int64(n-1)*queryBatch + last.NumRows()
+		last.Release()
+	}
+	if s.split.Fingerprint, err = fingerprint(f); err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+func openSpool(s Split, mem memory.Allocator) (*os.File, *ipc.FileReader, error) {
+	f, err := openRegular(s.disk())
+	if err != nil {
+		return nil, nil, err
+	}
+	r, err := ipc.NewFileReader(f, ipc.WithAllocator(mem))
+	if err != nil {
+		f.Close()
+		return nil, nil, fmt.Errorf("%s: the spooled result in %s cannot be read: %w", s.Path, s.disk(), err)
+	}
+	return f, r, nil
+}
+
+// Schema has the columns of the query with the types that they have in the database.
+func (s *Spooled) Schema() *arrow.Schema { return s.schema }
+
+// Splits is the file as a whole.
+func (s *Spooled) Splits() []Split { return []Split{s.split} }
+
+// Open opens the file at a row; the rows before it are not read.
+func (s *Spooled) Open(ctx context.Context, sp Split, from Position) (Reader, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	if from.Row < 0 || from.Row > sp.End {
+		return nil, fmt.Errorf("open split %s: position %+v is outside the split, which has %d rows", sp.ID, from, sp.End)
+	}
+	f, r, err := openSpool(sp, s.opt.Allocator)
+	if err != nil {
+		return nil, err
+	}
+	now, err := fingerprint(f)
+	if err == nil {
+		if d := sp.Fingerprint.Diff(now); d != "" {
+			err = fmt.Errorf("%s: %w: %s", sp.Path, ErrChanged, d)
+		}
+	}
+	if err != nil {
+		r.Close()
+		f.Close()
+		return nil, err
+	}
+	return &spoolReader{split: sp, file: f, ipc: r, row: from.Row, most: int64(s.opt.BatchRows)}, nil
+}
+
+type spoolReader struct {
+	split Split
+	file  *os.File
+	ipc   *ipc.FileReader
+	row   int64
+	most  int64
+	err   error
+}
+
+func (r *spoolReader) Next(ctx context.Context) (Batch, error) {
+	if r.err != nil {
+		return Batch{}, r.err
+	}
+	if err := ctx.Err(); err != nil {
+		return Batch{}, err
+	}
+	if r.row >= r.split.End {
+		r.err = io.EOF
+		return Batch{}, r.err
+	}
+	whole, err := r.ipc.RecordBatchAt(int(r.row / queryBatch))
+	if err != nil {
+		r.err = fmt.Errorf("%s: row %d: %w", r.split.Path, r.row+1, err)
+		return Batch{}, r.err
+	}
+	defer whole.Release()
+	first := r.row % queryBatch
+	n := min(whole.NumRows()-first, r.most)
+	b := Batch{Rows: whole.NewSlice(first, first+n)}
+	for i := range n {
+		b.Pos = append(b.Pos, rowPosition(r.row+i))
+	}
+	r.row += n
+	b.Next = rowPosition(r.row)
+	return b, nil
+}
+
+// rowPosition is the position of a row where there are no lines.
+func rowPosition(row int64) Position { return Position{Row: row, Offset: row, Line: row + 1} }
+
+func (r *spoolReader) Close() error {
+	if r.file == nil {
+		return nil
+	}
+	f := r.file
+	r.file = nil
+	r.err = fmt.Errorf("read %s: %w", r.split.Path, os.ErrClosed)
+	r.ipc.Close()
+	return f.Close()
+}
