@@ -86,8 +86,6 @@ func (o *Org) grantJWT(assertion, base string) ([]byte, string, *oauthError) {
 		return nil, "", &oauthError{"invalid_grant", "user hasn't approved this consumer"}
 	case o.cfg.NotApproved:
 		return nil, "", errNotApproved
-	case !o.person(user).Active:
-		return nil, "", &oauthError{"invalid_grant", "inactive user"}
 	}
 	return user, claims.Issuer, nil
 }

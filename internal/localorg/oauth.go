@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -44,7 +45,7 @@ func (o *Org) serveOAuth(w http.ResponseWriter, r *http.Request, word string) er
 	switch {
 	case methods == "":
 		return errNotFound
-	case !strings.Contains(methods, r.Method):
+	case !slices.Contains(strings.Split(methods, ","), r.Method):
 		return refuse(405, "METHOD_NOT_ALLOWED", "HTTP Method '%s' not allowed. Allowed are %s", r.Method, methods)
 	}
 	w.Header().Set("Cache-Control", "no-cache, no-store")
@@ -108,6 +109,9 @@ func (o *Org) grant(r *http.Request) (map[string]string, *oauthError) {
 	if err != nil {
 		return nil, err
 	}
+	if !o.person(user).Active {
+		return nil, &oauthError{"invalid_grant", "inactive user"}
+	}
 	o.mu.Lock()
 	token := o.startSession(user, app, refresh)
 	o.mu.Unlock()
@@ -118,14 +122,20 @@ func (o *Org) grant(r *http.Request) (map[string]string, *oauthError) {
 	return body, nil
 }
 
-// clientOf reads who asks for a token. A secret must be right where the app has one and the request brings it; optional says
-// that it may be left out.
-func (o *Org) clientOf(r *http.Request, optional bool) (string, *oauthError) {
-	id, secret := r.PostForm.Get("client_id"), r.PostForm.Get("client_secret")
+// clientNamed gives the app and the secret that a request brings, in its form or in its header.
+func clientNamed(r *http.Request) (id, secret string) {
 	if user, pass, ok := r.BasicAuth(); ok {
 		id, _ = url.QueryUnescape(user)
 		secret, _ = url.QueryUnescape(pass)
+		return id, secret
 	}
+	return r.PostForm.Get("client_id"), r.PostForm.Get("client_secret")
+}
+
+// clientOf reads who asks for a token. A secret must be right where the app has one and the request brings it; optional says
+// that it may be left out.
+func (o *Org) clientOf(r *http.Request, optional bool) (string, *oauthError) {
+	id, secret := clientNamed(r)
 	switch {
 	case id == publicClient && optional && secret == "":
 		return id, nil
@@ -208,8 +218,7 @@ func identityURL(base string, user []byte) string {
 
 // introspect tells an app about a token.
 func (o *Org) introspect(r *http.Request) (map[string]any, *oauthError) {
-	app, refused := o.clientOf(r, false)
-	if refused != nil {
+	if _, refused := o.clientOf(r, false); refused != nil {
 		return nil, refused
 	}
 	dead := map[string]any{"active": false}
@@ -217,10 +226,10 @@ func (o *Org) introspect(r *http.Request) (map[string]any, *oauthError) {
 		return dead, nil
 	}
 	token := r.PostForm.Get("token")
-	body := map[string]any{"active": true, "scope": "api refresh_token", "client_id": app, "token_type": "access_token"}
+	body := map[string]any{"active": true, "scope": "api refresh_token", "token_type": "access_token"}
 	user := []byte(nil)
 	if s, ok := o.session(token); ok {
-		user = s.user
+		user, body["client_id"] = s.user, s.app
 		body["iat"], body["nbf"] = s.issued.Unix(), s.issued.Unix()
 		if !s.expires.IsZero() {
 			body["exp"] = s.expires.Unix()
@@ -232,7 +241,7 @@ func (o *Org) introspect(r *http.Request) (map[string]any, *oauthError) {
 		if g == nil || g.used {
 			return dead, nil
 		}
-		user = g.user
+		user, body["client_id"] = g.user, g.app
 		body["token_type"], body["iat"] = "refresh_token", g.made.Unix()
 	}
 	body["username"] = o.person(user).Username

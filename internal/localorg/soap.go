@@ -8,7 +8,6 @@ import (
 	"io"
 	"mime"
 	"net/http"
-	"strconv"
 	"strings"
 )
 
@@ -33,7 +32,7 @@ func (o *Org) checkPassword(username, password string) ([]byte, *soapFault) {
 	user, ok := o.userByName(username)
 	o.mu.RUnlock()
 	switch {
-	case !ok || o.cfg.Password == "":
+	case !ok || o.cfg.Password == "" || !o.person(user).Active:
 		return nil, errLogin
 	case !o.person(user).Active:
 		return nil, errLogin
@@ -74,7 +73,7 @@ func (o *Org) serveSOAP(w http.ResponseWriter, r *http.Request, version string) 
 	o.mu.Unlock()
 	org, _ := parseID([]byte(orgID))
 	p := o.person(user)
-	base := baseURL(r)
+	base := escapeXML(baseURL(r))
 	fmt.Fprintf(w, `<?xml version="1.0" encoding="UTF-8"?><soapenv:Envelope xmlns:soapenv="http://schemas.xmlsoap.org/soap/envelope/" xmlns="urn:partner.soap.sforce.com"><soapenv:Body><loginResponse><result>`+
 		`<metadataServerUrl>%[1]s/services/Soap/m/%[2]s/%[3]s</metadataServerUrl><passwordExpired>false</passwordExpired><sandbox>false</sandbox>`+
 		`<serverUrl>%[1]s/services/Soap/u/%[2]s/%[3]s</serverUrl><sessionId>%[4]s</sessionId><userId>%[5]s</userId>`+
@@ -86,9 +85,9 @@ func (o *Org) serveSOAP(w http.ResponseWriter, r *http.Request, version string) 
 
 // soapLogin reads a login request and finds its user.
 func (o *Org) soapLogin(r *http.Request, version string) ([]byte, error) {
-	n, err := strconv.ParseFloat(version, 64)
+	n, err := parseVersion("v" + version)
 	switch {
-	case err != nil || n < firstVersion:
+	case err != nil:
 		return nil, &soapFault{"UNSUPPORTED_API_VERSION", "Invalid Api version specified on URL"}
 	case n > lastSOAPLogin: // the text is a guess
 		return nil, &soapFault{"UNSUPPORTED_API_VERSION", "login() is not available from API version 65.0 on"}

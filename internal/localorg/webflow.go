@@ -34,10 +34,9 @@ func (o *Org) authorizeApp(w http.ResponseWriter, r *http.Request) error {
 		return answerOAuth(w, nil, &oauthError{"redirect_uri_mismatch", "redirect_uri must match configuration"})
 	}
 	back := to.Query()
-	refuse := func(code, description string) error {
+	refuse := func(code, description string) {
 		back.Set("error", code)
 		back.Set("error_description", description)
-		return nil
 	}
 	o.mu.Lock()
 	user := o.user
@@ -74,11 +73,12 @@ func (o *Org) authorizeApp(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-// mayRedirect is true for addresses on the machine itself and for those that the org's settings name.
+// mayRedirect is true for web addresses on the machine itself and for the addresses that the org's settings name.
 func (o *Org) mayRedirect(to *url.URL, text string) bool {
 	host := to.Hostname()
 	ip := net.ParseIP(host)
-	return host == "localhost" || ip != nil && ip.IsLoopback() || slices.Contains(o.cfg.RedirectURIs, text)
+	web := to.Scheme == "http" || to.Scheme == "https"
+	return web && (host == "localhost" || ip != nil && ip.IsLoopback()) || slices.Contains(o.cfg.RedirectURIs, text)
 }
 
 // grantCode exchanges a code for tokens; a code works once.
@@ -88,6 +88,7 @@ func (o *Org) grantCode(r *http.Request) (user []byte, app, refresh string, refu
 		return nil, "", "", refused
 	}
 	form := r.PostForm
+	_, secret := clientNamed(r)
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	c, ok := o.codes[form.Get("code")]
@@ -101,7 +102,7 @@ func (o *Org) grantCode(r *http.Request) (user []byte, app, refresh string, refu
 		return nil, "", "", &oauthError{"invalid_grant", "expired authorization code"}
 	case c.redirect != form.Get("redirect_uri"):
 		return nil, "", "", &oauthError{"redirect_uri_mismatch", "redirect_uri must match configuration"}
-	case c.challenge == "" && form.Get("client_secret") == "": // nothing proves that this is the one who asked
+	case c.challenge == "" && secret == "": // nothing proves that this is the one who asked
 		return nil, "", "", errClient
 	case c.challenge != "" && (verifier < 43 || verifier > 128 || base64.RawURLEncoding.EncodeToString(sum[:]) != c.challenge):
 		return nil, "", "", &oauthError{"invalid_grant", "invalid code verifier"}
