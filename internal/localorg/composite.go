@@ -3,13 +3,9 @@ package localorg
 import (
 	"bytes"
 	"encoding/json"
-	"maps"
 	"net/http"
 	"net/http/httptest"
-	"net/url"
 	"regexp"
-	"slices"
-	"strconv"
 	"strings"
 )
 
@@ -20,13 +16,8 @@ var compositeRoutes = []route{
 }
 
 const (
-	maxSubrequests = 25  // of a composite call
-	maxHeavy       = 5   // of them queries and collections
-	maxGraphs      = 75  // of a graph call
-	maxNodes       = 500 // of all its graphs
-	maxKinds       = 15  // version, method and object of a node make its kind
-	maxDepth       = 15  // nodes that wait for one another
-	maxFailed      = 14  // graphs that may fail before the rest is given up
+	maxSubrequests = 25 // of a composite call
+	maxHeavy       = 5  // of them queries and collections
 )
 
 // subrequest is one of the calls inside a composite call.
@@ -46,10 +37,7 @@ type subanswer struct {
 	ReferenceID string            `json:"referenceId"`
 }
 
-var (
-	referenceName = regexp.MustCompile(`^[A-Za-z0-9_]+$`)
-	reference     = regexp.MustCompile(`@\{([A-Za-z0-9_]+)([.\[][^}]*)?\}`)
-)
+var referenceName = regexp.MustCompile(`^[A-Za-z0-9_]+$`)
 
 const haltedBody = `[{"errorCode":"PROCESSING_HALTED","message":"The transaction was rolled back since another operation in the same transaction failed."}]`
 
@@ -187,187 +175,4 @@ func (o *Org) runSubrequest(c *call, sub subrequest, bodies map[string]any, undo
 		a.Headers["Location"] = l
 	}
 	return a
-}
-
-// fillReferences puts values of earlier answers in place of @{name.path} and @{name[0].path}.
-func fillReferences(text string, bodies map[string]any, escape func(string) string) (string, error) {
-	var missing error
-	out := reference.ReplaceAllStringFunc(text, func(ref string) string {
-		m := reference.FindStringSubmatch(ref)
-		v, ok := pick(bodies[m[1]], strings.TrimPrefix(m[2], "."))
-		if !ok && missing == nil { // the text is a guess
-			missing = refuse(400, "PROCESSING_HALTED", "Invalid reference specified. No value for %s found in %s", strings.TrimPrefix(m[2], "."), m[1])
-		}
-		return escape(v)
-	})
-	return out, missing
-}
-
-func fillAddress(address string, bodies map[string]any) (string, error) {
-	path, query, asks := strings.Cut(address, "?")
-	path, err := fillReferences(path, bodies, url.PathEscape)
-	if err != nil || !asks {
-		return path, err
-	}
-	query, err = fillReferences(query, bodies, url.QueryEscape)
-	return path + "?" + query, err
-}
-
-// fillBody fills the references in the texts of a body, at any depth.
-func fillBody(body json.RawMessage, bodies map[string]any) ([]byte, error) {
-	if !bytes.Contains(body, []byte("@{")) {
-		return body, nil
-	}
-	all, err := decodeAny(body)
-	if err != nil {
-		return nil, refuseJSON(err)
-	}
-	var fill func(v any) (any, error)
-	fill = func(v any) (out any, err error) {
-		switch v := v.(type) {
-		case string:
-			return fillReferences(v, bodies, func(s string) string { return s })
-		case []any:
-			for i := range v {
-				if v[i], err = fill(v[i]); err != nil {
-					return nil, err
-				}
-			}
-		case map[string]any:
-			for _, k := range slices.Sorted(maps.Keys(v)) {
-				if v[k], err = fill(v[k]); err != nil {
-					return nil, err
-				}
-			}
-		}
-		return v, nil
-	}
-	if all, err = fill(all); err != nil {
-		return nil, err
-	}
-	return json.Marshal(all)
-}
-
-// decodeAny reads JSON and keeps its numbers as they are written.
-func decodeAny(data []byte) (v any, err error) {
-	d := json.NewDecoder(bytes.NewReader(data))
-	d.UseNumber()
-	err = d.Decode(&v)
-	return v, err
-}
-
-// pick follows a path such as records[0].Id into an answer.
-func pick(v any, path string) (string, bool) {
-	path = strings.TrimPrefix(strings.NewReplacer("[", ".", "]", "").Replace(path), ".")
-	for part := range strings.SplitSeq(path, ".") {
-		switch at := v.(type) {
-		case map[string]any:
-			var ok bool
-			if v, ok = at[part]; !ok {
-				return "", false
-			}
-		case []any:
-			i, err := strconv.Atoi(part)
-			if err != nil || i < 0 || i >= len(at) {
-				return "", false
-			}
-			v = at[i]
-		default:
-			return "", false
-		}
-	}
-	switch v := v.(type) {
-	case string:
-		return v, true
-	case json.Number:
-		return v.String(), true
-	case bool:
-		return strconv.FormatBool(v), true
-	}
-	return "", false
-}
-
-// graphs carries out several composites, each of which is saved as a whole or not at all.
-func (o *Org) graphs(c *call) error {
-	if c.major < 50 {
-		return errNotFound
-	}
-	var in struct {
-		Graphs []struct {
-			ID       string       `json:"graphId"`
-			Requests []subrequest `json:"compositeRequest"`
-		} `json:"graphs"`
-	}
-	if err := c.readBody(&in); err != nil {
-		return err
-	}
-	nodes := 0
-	kinds, ids := map[string]bool{}, map[string]bool{}
-	for _, g := range in.Graphs {
-		if err := checkSubrequests(g.Requests); err != nil {
-			return err
-		}
-		if g.ID == "" || ids[g.ID] { // the texts are a guess
-			return refuse(400, "INVALID_INPUT", "graphId %q is missing or there twice", g.ID)
-		}
-		ids[g.ID] = true
-		if d := depthOf(g.Requests); d > maxDepth {
-			return refuse(400, "LIMIT_EXCEEDED", "Graph %s has a depth of %d, %d are allowed", g.ID, d, maxDepth)
-		}
-		nodes += len(g.Requests)
-		for _, r := range g.Requests {
-			kinds[r.kind()] = true
-		}
-	}
-	if len(kinds) > maxKinds {
-		return refuse(400, "LIMIT_EXCEEDED", "The request has %d kinds of nodes, %d are allowed", len(kinds), maxKinds)
-	}
-	if len(in.Graphs) == 0 || len(in.Graphs) > maxGraphs || nodes > maxNodes { // the text is a guess
-		return refuse(400, "LIMIT_EXCEEDED", "The request has %d graphs with %d nodes; from 1 to %d graphs with %d nodes in all are allowed", len(in.Graphs), nodes, maxGraphs, maxNodes)
-	}
-	out := []map[string]any{}
-	failed := 0
-	for _, g := range in.Graphs {
-		var answers []subanswer
-		good := false
-		if failed > maxFailed {
-			for _, r := range g.Requests {
-				answers = append(answers, subanswer{Body: json.RawMessage(haltedBody), Headers: map[string]string{}, Status: 400, ReferenceID: r.ReferenceID})
-			}
-		} else {
-			var err error
-			if answers, good, err = o.runSubrequests(c, g.Requests, true); err != nil {
-				return err
-			}
-		}
-		if !good {
-			failed++
-		}
-		out = append(out, map[string]any{"graphId": g.ID, "graphResponse": map[string]any{"compositeResponse": answers}, "isSuccessful": good})
-	}
-	return c.reply(200, map[string]any{"graphs": out})
-}
-
-// kind is what tells nodes of graphs apart: version, method and object.
-func (r *subrequest) kind() string {
-	parts := pathParts(r.URL)
-	if len(parts) > 5 {
-		parts = parts[:5] // services/data/vNN.0/sobjects/OBJECT
-	}
-	return r.Method + " " + strings.ToLower(strings.Join(parts, "/"))
-}
-
-// depthOf is the length of the longest chain of nodes each of which refers to the one before.
-func depthOf(list []subrequest) int {
-	depth := map[string]int{} // by referenceId
-	deepest := 0
-	for _, r := range list {
-		d := 1
-		for _, m := range reference.FindAllStringSubmatch(r.URL+string(r.Body), -1) {
-			d = max(d, depth[m[1]]+1)
-		}
-		depth[r.ReferenceID] = d
-		deepest = max(deepest, d)
-	}
-	return deepest
 }
