@@ -78,7 +78,7 @@ func exitCode(ctx context.Context, err error) int {
 		return codeFailedRows
 	case errors.As(err, &usage), errors.As(err, &config), errors.Is(err, salesforce.ErrConfig), errors.As(err, &org):
 		return codeUsage
-	case errors.As(err, &planErr), errors.Is(err, sources.ErrChanged), errors.Is(err, errSourceGone), errors.As(err, &syntax):
+	case errors.As(err, &planErr), errors.Is(err, sources.ErrChanged), errors.Is(err, errSourceGone), errors.Is(err, sources.ErrQuery), errors.As(err, &syntax):
 		return codeInvalid
 	case errors.As(err, &locked):
 		return codeLocked
@@ -95,7 +95,7 @@ func exitCode(ctx context.Context, err error) int {
 		return codeAuth
 	case errors.Is(err, errFailedRows):
 		return codeFailedRows
-	case errors.Is(err, salesforce.ErrTemporary), errors.Is(err, salesforce.ErrOutcomeUnknown), errors.Is(err, syscall.ENOSPC),
+	case errors.Is(err, salesforce.ErrTemporary), errors.Is(err, salesforce.ErrOutcomeUnknown), errors.Is(err, sources.ErrDatabase), errors.Is(err, syscall.ENOSPC),
 		errors.As(err, &full) && full.Code() == sqliteFull:
 		return codeTemporary
 	case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ENOTDIR):

@@ -83,7 +83,7 @@ func (a *app) foresee(ctx context.Context, p *plan.Plan, org orgSpec, options pi
 	}
 	defer func() { err = errors.Join(err, parents.Close()) }()
 	out.text("plan for %s", conn.title)
-	if p.Jobs, err = findFiles(ctx, p.Jobs, dir, a.stdin); err != nil {
+	if p.Jobs, err = a.findFiles(ctx, p.Jobs, dir); err != nil {
 		return err
 	}
 	known := parents.lookup(ctx)

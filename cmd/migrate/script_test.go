@@ -73,7 +73,7 @@ func TestScript(t *testing.T) {
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"exits": exitsCommand, "signal": signalCommand, "next": nextCommand, "replace": replaceCommand, "write": writeCommand,
 			"json": jsonCommand, "found": foundCommand,
-			"await": awaitCommand, "grown": grownCommand, "key": keyCommand, "org": orgCommand, "parquet": parquetCommand,
+			"await": awaitCommand, "grown": grownCommand, "key": keyCommand, "org": orgCommand, "parquet": parquetCommand, "sqlite": sqliteCommand,
 		},
 	})
 }

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -74,7 +73,7 @@ func (a *app) start(ctx context.Context, n newRun, out *output) (err error) {
 	if conn.local != nil {
 		a.warnDangling(conn.local)
 	}
-	if n.plan.Jobs, err = findFiles(ctx, n.plan.Jobs, dir, a.stdin); err != nil {
+	if n.plan.Jobs, err = a.findFiles(ctx, n.plan.Jobs, dir); err != nil {
 		return err
 	}
 	parents, upTo, err := openIDs(ctx, &n.plan, dir, conn, -1)
@@ -99,14 +98,28 @@ func (a *app) start(ctx context.Context, n newRun, out *output) (err error) {
 // standardInput is the file in a run folder that holds what came on standard input.
 const standardInput = "standard-input.csv"
 
-// findFiles puts files in place of patterns, and spools standard input into the run folder, so that it can be read again.
-func findFiles(ctx context.Context, list []plan.Job, dir string, stdin io.Reader) ([]plan.Job, error) {
+// findFiles puts files in place of patterns, and spools standard input and the results of queries into the run folder, so that they can
+// be read again.
+func (a *app) findFiles(ctx context.Context, list []plan.Job, dir string) ([]plan.Job, error) {
 	list = slices.Clone(list)
+	asked := map[plan.Query]plan.Source{}
 	for i := range list {
 		s := &list[i].Source
+		if s.Kind == plan.KindQuery {
+			known, ok := asked[*s.Query]
+			if !ok {
+				var err error
+				if known, err = s.Query.Spool(ctx, filepath.Join(mustAbs(dir), list[i].Name+".arrow"), a.env); err != nil {
+					return nil, fmt.Errorf("job %s: %w", list[i].Name, err)
+				}
+				asked[*s.Query] = known // a second pass reads the same
+			}
+			*s = known
+			continue
+		}
 		if slices.Equal(s.Paths, []string{"-"}) {
-			path := filepath.Join(dir, standardInput)
-			if err := sources.Spool(ctx, stdin, path); err != nil {
+			path := filepath.Join(mustAbs(dir), standardInput)
+			if err := sources.Spool(ctx, a.stdin, path); err != nil {
 				return nil, err
 			}
 			s.Paths, s.Names = []string{path}, map[string]string{path: sources.StandardInput}

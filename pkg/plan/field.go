@@ -144,6 +144,8 @@ func (r *reader) oneField(e entry) Field {
 		r.report(e.at, "nulls and blank say the same; take one out")
 	case seen["with"] && f.Columns == nil:
 		r.report(e.at, "with stands between several columns, as in from: [first, last]")
+	case f.Time != nil && len(f.Time.Formats) == 0 && (f.Time.Into != "" || f.Time.Shift != "" || f.Time.Ambiguous != ""):
+		r.report(e.at, "into, shift and ambiguous need the format of the value, as in format: dd.MM.yyyy")
 	case seen["second_pass"] && !seen["ref"]:
 		r.report(e.at, "second_pass says when a ref is set; there is none")
 	case seen["missing"] && !seen["map"] && !seen["ref"]:

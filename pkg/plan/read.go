@@ -67,14 +67,16 @@ func invalid(text string) int {
 }
 
 func (r *reader) plan(n ast.Node, p *Plan) {
+	var dsns map[string]string
 	seen := r.fixed("the plan", n, keys{
 		now: map[string]func(entry){
 			"version": func(e entry) { p.Version = r.version(e.value) },
 			"org":     func(e entry) { p.Org = r.word("org", e.value) },
 			"jobs":    func(e entry) { p.Jobs = r.jobs(e.value) },
+			"sources": func(e entry) { dsns = r.databasesOf(e.value) },
 		},
-		later: []string{"sources"},
 	})
+	r.connect(dsns)
 	if seen != nil && !seen["version"] {
 		r.report(position(n), `version is missing; begin the plan with "version: %d"`, Version)
 	}

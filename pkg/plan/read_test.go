@@ -14,6 +14,11 @@ import (
 	"migrate/pkg/transform"
 )
 
+// query is a job that reads a query.
+func query(name, source string) string {
+	return "  " + name + ":\n    load: Account\n    operation: insert\n    source: { " + source + " }\n    fields: { Name: n }\n"
+}
+
 // environment is what the tests see of it.
 func environment(name string) (string, bool) {
 	v, ok := map[string]string{"DATA": "/data", "DAY": "2026-01-31", "EMPTY": ""}[name]
@@ -138,10 +143,8 @@ func TestReadFindings(t *testing.T) {
 			[]string{`p.yaml:1:1: version is missing; begin the plan with "version: 1"`, `p.yaml:1:1: jobs are missing; write each below "jobs:" with its name`}},
 		{"other version", "version: 2" + good, []string{`p.yaml:1:10: version is 2; this program reads version 1`}},
 		{"version of another kind", "version: one" + good, []string{`p.yaml:1:10: version is "one"; it must be a whole number, 0 or more`}},
-		{"unknown key", "version: 1\nverbose: true" + good, []string{`p.yaml:2:1: unknown key "verbose" in the plan; there can be jobs, org, version`}},
+		{"unknown key", "version: 1\nverbose: true" + good, []string{`p.yaml:2:1: unknown key "verbose" in the plan; there can be jobs, org, sources, version`}},
 		{"misspelt key counts as there", "verison: 1" + good, []string{`p.yaml:1:1: unknown key "verison" in the plan; did you mean version?`}},
-		{"key for later", "version: 1\nsources: {}" + good,
-			[]string{`p.yaml:2:1: "sources" is not supported by this version; the plan can have jobs, org, version`}},
 		{"key twice", "version: 1\norg: a\norg: b" + good, []string{`p.yaml:3:1: "org" stands twice, first in line 2; take one out`}},
 		{"no jobs", "version: 1\njobs: {}\n", []string{`p.yaml:2:7: jobs is empty; write each below "jobs:" with its name`}},
 		{"jobs null", "version: 1\njobs:\n", []string{`p.yaml:2:7: jobs is empty; it must be a mapping of keys to values`}},
@@ -183,9 +186,18 @@ func TestReadFindings(t *testing.T) {
 		{"source is a text", job("source", "source: a.csv"), []string{`p.yaml:4:13: job a: source is "a.csv"; a file is written { csv: FILE }`}},
 		{"source without a file", job("source", `source: { delimiter: ";" }`),
 			[]string{`p.yaml:4:13: job a: csv is missing: the file, or a list of files, such as { csv: accounts.csv }`}},
-		{"source for later", job("source", "source: { from: crm, query: select 1 }"), []string{
-			`p.yaml:4:15: job a: "from" is not supported by this version; a source can have csv, delimiter, encoding, escape, header_lines, no_header, parquet, quote, skip_lines`,
-			`p.yaml:4:26: job a: "query" is not supported by this version; a source can have csv, delimiter, encoding, escape, header_lines, no_header, parquet, quote, skip_lines`,
+		{"databases", "version: 1\nsources:\n  a: { postgres: 'postgres://me:pw@host/db' }\n  b: { postgres: '${NONE}', sqlite: x }\n  c: { mongo: x }\n  d: { sqlite: x.db }" + good, []string{
+			`p.yaml:3:18: postgres: a password does not stand in a plan; write ${NAME} for it, or for the whole address`,
+			`p.yaml:4:3: b has one address, such as { postgres: "${B_DSN}" }`,
+			`p.yaml:4:18: postgres: the environment variable NONE is not set`,
+			`p.yaml:5:8: unknown key "mongo" in a database; there can be mariadb, mysql, oracle, postgres, sqlite, sqlserver`,
+		}},
+		{"queries", "version: 1\nsources: { crm: { sqlite: x.db } }\njobs:\n" + query("a", "from: cmr, query: select 1") + query("b", "from: crm") + query("c", "from: crm, query: select 1, table: t") + query("d", "query: select 1") + query("e", "from: crm, table: t, csv: a.csv"), []string{
+			`p.yaml:7:13: job a: from: the plan has no database "cmr"; did you mean crm?; write it below "sources:"`,
+			`p.yaml:12:13: job b: either query or table says what is read`,
+			`p.yaml:17:13: job c: either query or table says what is read`,
+			`p.yaml:22:13: job d: from is missing: the database, which stands below "sources:"`,
+			`p.yaml:27:13: job e: csv has no meaning beside from; take it out`,
 		}},
 		{"misspelt key of a source", job("source", "source: { csv: a.csv, delimeter: x }"),
 			[]string{`p.yaml:4:27: job a: unknown key "delimeter" in a source; did you mean delimiter?`}},

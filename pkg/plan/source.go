@@ -10,9 +10,10 @@ import (
 	"migrate/pkg/sources"
 )
 
-// Source says where the rows of a job come from: files of one kind.
+// Source says where the rows of a job come from: files of one kind, or a query.
 type Source struct {
-	Kind Kind `json:"kind,omitempty"`
+	Kind  Kind   `json:"kind,omitempty"`
+	Query *Query `json:"query,omitempty"` // of KindQuery
 	// Paths are files, or patterns of them, as one types them from the working folder.
 	Paths []string `json:"paths"`
 	// Names says what messages and reports call a file, by its path.
@@ -27,12 +28,22 @@ type Kind string
 const (
 	KindCSV     Kind = "" // text with delimiters, also compressed: .gz, .zst
 	KindParquet Kind = "parquet"
+	KindJSONL   Kind = "jsonl" // one object in each line, also compressed
+	KindQuery   Kind = "query" // of a database; its result is read into a file before anything else
+	KindSpool   Kind = "spool" // such a file
 )
 
 // kindOfFile knows a kind by the name of a file.
 func kindOfFile(path string) Kind {
-	if strings.EqualFold(filepath.Ext(path), ".parquet") {
+	name := strings.ToLower(path)
+	for _, ext := range []string{".gz", ".zst"} {
+		name = strings.TrimSuffix(name, ext)
+	}
+	switch filepath.Ext(name) {
+	case ".parquet":
 		return KindParquet
+	case ".jsonl", ".ndjson":
+		return KindJSONL
 	}
 	return KindCSV
 }
@@ -74,7 +85,18 @@ func (s Source) Expand() (Source, error) {
 
 // Open finds out how the files are to be read. Its errors are those of package sources.
 func (s Source) Open() (sources.Source, []About, error) {
-	if s.Kind == KindParquet {
+	switch s.Kind {
+	case KindQuery:
+		return nil, nil, fmt.Errorf("the query %s has not been run yet", s.Query.Name)
+	case KindSpool:
+		p, err := sources.OpenSpool(s.Paths[0], sources.SpoolOptions{Name: s.Names[s.Paths[0]]})
+		if err != nil {
+			return nil, nil, err
+		}
+		return p, []About{{Text: fmt.Sprintf("%s: %d columns, %d rows", p.Splits()[0].Path, p.Schema().NumFields(), p.Splits()[0].End)}}, nil
+	case KindJSONL:
+		return s.openJSONL()
+	case KindParquet:
 		p, err := sources.OpenParquet(s.Paths, sources.ParquetOptions{Names: s.Names})
 		if err != nil {
 			return nil, nil, err
@@ -96,6 +118,18 @@ func (s Source) Open() (sources.Source, []About, error) {
 	return c, about, nil
 }
 
+func (s Source) openJSONL() (sources.Source, []About, error) {
+	p, err := sources.OpenJSONL(s.Paths, sources.JSONLOptions{Names: s.Names})
+	if err != nil {
+		return nil, nil, err
+	}
+	var about []About
+	for _, sp := range p.Splits() {
+		about = append(about, About{Text: fmt.Sprintf("%s: JSON lines, %d columns", sp.Path, p.Schema().NumFields())})
+	}
+	return p, about, nil
+}
+
 func (r *reader) source(n ast.Node) Source {
 	var s Source
 	if text, ok := n.(*ast.StringNode); ok {
@@ -105,27 +139,35 @@ func (r *reader) source(n ast.Node) Source {
 	now := r.dialect(&s.CSV)
 	now["csv"] = func(e entry) { s.Paths = r.paths("csv", e.value) }
 	now["parquet"] = func(e entry) { s.Kind, s.Paths = KindParquet, r.paths("parquet", e.value) }
-	seen := r.fixed("a source", n, keys{now: now, later: []string{"from", "query", "split_by", "postgres"}})
+	now["jsonl"] = func(e entry) { s.Kind, s.Paths = KindJSONL, r.paths("jsonl", e.value) }
+	var q Query
+	now["from"] = func(e entry) { q.From = r.word("from", e.value); s.Kind, s.Query = KindQuery, &q }
+	now["query"] = func(e entry) { q.SQL = r.word("query", e.value); s.Kind, s.Query = KindQuery, &q }
+	now["table"] = func(e entry) {
+		q.Name = r.word("table", e.value)
+		q.SQL, s.Kind, s.Query = "select * from "+q.Name, KindQuery, &q
+	}
+	seen := r.fixed("a source", n, keys{now: now, later: []string{"split_by"}})
 	if seen == nil {
 		return s
 	}
+	if s.Kind == KindQuery {
+		r.query(n, &q, seen)
+		return s
+	}
 	kinds := 0
-	for _, k := range []string{"csv", "parquet"} {
+	for _, k := range []string{"csv", "parquet", "jsonl"} {
 		if seen[k] {
 			kinds++
 		}
 	}
 	switch {
 	case kinds > 1:
-		r.report(position(n), "csv and parquet exclude one another; take one out")
-	case kinds == 0 && !seen["from"] && !seen["query"] && !seen["postgres"]:
+		r.report(position(n), "csv, parquet and jsonl exclude one another; take all but one out")
+	case kinds == 0:
 		r.report(position(n), "csv is missing: the file, or a list of files, such as { csv: accounts.csv }")
-	case seen["parquet"]:
-		for k := range seen {
-			if k != "parquet" {
-				r.report(position(n), "%s is of CSV files and has no meaning beside parquet; take it out", k)
-			}
-		}
+	case !seen["csv"] && len(seen) > 1:
+		r.report(position(n), "delimiter, quote, encoding and the like are of CSV files; take them out")
 	}
 	return s
 }

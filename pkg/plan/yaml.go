@@ -21,6 +21,7 @@ type reader struct {
 	lookup     func(variable string) (string, bool)
 	findings   []Finding
 	job, field string // where it is
+	queries    []asked
 }
 
 func (r *reader) report(at *token.Position, format string, args ...any) {

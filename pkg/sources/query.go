@@ -33,8 +33,11 @@ type Query struct {
 	Name string
 }
 
-// ErrDatabase is the cause of errors that the database or the way to it brought about.
-var ErrDatabase = errors.New("the database did not answer as it should")
+// The causes of errors that a database or the way to it brought about.
+var (
+	ErrDatabase = errors.New("the database did not answer as it should")
+	ErrQuery    = errors.New("the database refuses the query")
+)
 
 // driver finds the driver of a DSN and the form in which it wants it.
 func (q Query) driver() (name, dsn string, err error) {
@@ -89,8 +92,22 @@ func (q Query) hide(err error) error {
 	if text == err.Error() {
 		return err
 	}
+	for _, cause := range []error{ErrDatabase, ErrQuery} {
+		if errors.Is(err, cause) {
+			return hidden{text, cause}
+		}
+	}
 	return errors.New(text)
 }
+
+// hidden is an error whose text was cleaned.
+type hidden struct {
+	text  string
+	cause error
+}
+
+func (e hidden) Error() string { return e.text }
+func (e hidden) Unwrap() error { return e.cause }
 
 func (q Query) secrets() []string {
 	list := []string{q.DSN}
@@ -132,7 +149,7 @@ func (q Query) Spool(ctx context.Context, path string) (rows int64, err error) {
 	defer tx.Rollback()
 	result, err := tx.QueryContext(ctx, q.SQL)
 	if err != nil {
-		return 0, fmt.Errorf("%w: %w", ErrDatabase, err)
+		return 0, fmt.Errorf("%w: %w", ErrQuery, err)
 	}
 	defer result.Close()
 	types, err := result.ColumnTypes()

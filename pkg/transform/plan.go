@@ -126,14 +126,15 @@ func compileColumn(f Field, m Mapping, in *arrow.Schema) (column, []MappingError
 		c.index = find(f.From)
 	}
 	var faults []string
-	c.steps, faults = f.steps(zone)
+	text := c.index >= 0 && in.Field(c.index).Type.ID() == arrow.STRING
+	c.steps, faults = f.steps(zone, text)
 	for _, fault := range faults {
 		report(f.From, "%s", fault)
 	}
 	if r := f.Ref; r != nil && r.Missing != MissingError && r.Missing != MissingEmpty {
 		report("", "unknown way for parents that are missing %q: error or empty", r.Missing)
 	}
-	c.plain = f.Ref == nil && c.index >= 0 && len(c.steps) == 0 && f.Truncate == 0 && f.Default == nil && in.Field(c.index).Type.ID() == arrow.STRING
+	c.plain = f.Ref == nil && c.index >= 0 && len(c.steps) == 0 && f.Truncate == 0 && f.Default == nil && text
 	return c, problems
 }
 

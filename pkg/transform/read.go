@@ -18,7 +18,7 @@ type reader func(out []byte, col arrow.Array, row int) ([]byte, *fault)
 
 // readerOf finds how the values of a column are read for a field. zone is that of times that name none.
 func readerOf(col arrow.Field, f Field, zone string) (reader, error) {
-	if f.Time != nil && col.Type.ID() != arrow.STRING && col.Type.ID() != arrow.LARGE_STRING {
+	if f.Time != nil && len(f.Time.Formats) > 0 && col.Type.ID() != arrow.STRING && col.Type.ID() != arrow.LARGE_STRING {
 		return nil, fmt.Errorf("column %s is a %s already; a format is for text", col.Name, col.Type)
 	}
 	loc, err := location(zone)

@@ -21,8 +21,8 @@ type fault struct{ rule, message string }
 // anywhere that stays as it is.
 type step func(out, text []byte) ([]byte, *fault)
 
-// steps makes the steps of a field, in their order.
-func (f *Field) steps(zone string) ([]step, []string) {
+// steps makes the steps of a field, in their order. text says that its values come as text.
+func (f *Field) steps(zone string, text bool) ([]step, []string) {
 	var list []step
 	var problems []string
 	add := func(s step, err error) {
@@ -58,8 +58,11 @@ func (f *Field) steps(zone string) ([]step, []string) {
 	if f.Boolean != nil {
 		add(booleanStep(*f.Boolean))
 	}
-	if f.Time != nil {
+	switch {
+	case f.Time != nil && len(f.Time.Formats) > 0:
 		add(timeStep(*f.Time, f.Kind, zone))
+	case text && f.Kind == KindDatetime && zone != "":
+		add(isoStep(zone))
 	}
 	switch {
 	case f.List != nil:

@@ -15,9 +15,6 @@ const (
 
 // timeStep reads a date or time.
 func timeStep(t Time, kind Kind, zone string) (step, error) {
-	if len(t.Formats) == 0 {
-		return nil, fmt.Errorf("a date needs a format, such as dd.MM.yyyy")
-	}
 	var layouts []layout
 	zoned := true // every format names the zone
 	for _, f := range t.Formats {
@@ -76,6 +73,29 @@ func timeStep(t Time, kind Kind, zone string) (step, error) {
 			return appendTime(out, at, kind, moved, to), nil
 		}
 		return nil, &fault{RuleTime, fmt.Sprintf("%s does not fit %s", show(text), strings.Join(t.Formats, " or "))}
+	}, nil
+}
+
+// isoStep gives times that are written as 2026-01-31T12:00:00 or 2026-01-31 12:00:00 the zone in which they are meant. Everything
+// else stays as it is, for the org to judge.
+func isoStep(zone string) (step, error) {
+	loc, err := location(zone)
+	if err != nil {
+		return nil, err
+	}
+	return func(out, text []byte) ([]byte, *fault) {
+		for _, form := range []string{"2006-01-02T15:04:05.999999999", "2006-01-02 15:04:05.999999999"} {
+			at, err := time.Parse(form, string(text))
+			if err != nil {
+				continue
+			}
+			at, bad := settle(at, loc, "", text)
+			if bad != nil {
+				return nil, bad
+			}
+			return at.UTC().AppendFormat(out, datetimeForm), nil
+		}
+		return text, nil
 	}, nil
 }
 

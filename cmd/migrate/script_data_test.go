@@ -1,6 +1,7 @@
 package main
 
 import (
+	"database/sql"
 	"os"
 	"time"
 
@@ -10,7 +11,20 @@ import (
 	"github.com/apache/arrow-go/v18/arrow/memory"
 	"github.com/apache/arrow-go/v18/parquet/pqarrow"
 	"github.com/rogpeppe/go-internal/testscript"
+	_ "modernc.org/sqlite"
 )
+
+// sqliteCommand is the command "sqlite FILE SCRIPT" of scripts: it runs the statements of a file in a database.
+func sqliteCommand(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: sqlite FILE SCRIPT")
+	}
+	db, err := sql.Open("sqlite", ts.MkAbs(args[0]))
+	ts.Check(err)
+	_, err = db.Exec(ts.ReadFile(args[1]))
+	ts.Check(err)
+	ts.Check(db.Close())
+}
 
 // parquetCommand is the command "parquet FILE" of scripts: it writes three accounts in columns of several types.
 func parquetCommand(ts *testscript.TestScript, neg bool, args []string) {
