@@ -58,7 +58,7 @@ func TestParquetDamaged(t *testing.T) {
 			}
 			path := filepath.Join(t.TempDir(), "t.parquet")
 			failed := 0
-			for at := 0; at < len(good); at += 1 + len(good)/400 {
+			for at := 0; at < len(good); at += 1 + len(good)/100 {
 				bad := []byte(string(good))
 				bad[at] ^= byte(1 << (at % 8))
 				if at%3 == 0 {
@@ -77,7 +77,9 @@ func TestParquetDamaged(t *testing.T) {
 					t.Fatalf("cut at %d of %d: no error", at, len(good))
 				}
 			}
-			t.Logf("%d of 400 damaged files gave an error", failed)
+			if failed < 10 { // many bytes are values, whose damage nothing can show
+				t.Errorf("%d of about 100 damaged files gave an error", failed)
+			}
 		})
 	}
 }

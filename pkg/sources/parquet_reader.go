@@ -154,8 +154,7 @@ func (r *parquetReader) Next(ctx context.Context) (Batch, error) {
 	rows, room := 0, r.opt.BatchBytes
 	for rows < r.opt.BatchRows && r.err == nil && ctx.Err() == nil {
 		n, size, err := r.step(r.opt.BatchRows-rows, room, rows == 0)
-		r.err = err
-		if err == nil && n == 0 {
+		if r.err = err; n == 0 || err != nil {
 			break
 		}
 		rows += n
@@ -243,7 +242,12 @@ func (r *parquetReader) batch(rows int) Batch {
 	arrays := make([]arrow.Array, len(r.columns))
 	for i, c := range r.columns {
 		arrays[i] = c.finish()
+		if all := arrays[i]; all.Len() > rows { // a step broke off halfway
+			arrays[i] = array.NewSlice(all, 0, int64(rows))
+			all.Release()
+		}
 	}
+	r.bad = slices.DeleteFunc(r.bad, func(v badValue) bool { return v.row >= rows })
 	pos := make([]Position, rows)
 	for i := range pos {
 		back := int64(rows - i)

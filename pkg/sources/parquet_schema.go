@@ -24,6 +24,9 @@ type parquetField struct {
 	listed int16
 }
 
+// longestFixed is the greatest length, in bytes, of values that all have one.
+const longestFixed = 1 << 20
+
 // parquetFields finds the columns of the table. It reports all columns that cannot be read, not the first alone.
 func parquetFields(sc *schema.Schema, names []string, binaryAsText bool) ([]parquetField, error) {
 	var fields []parquetField
@@ -150,6 +153,9 @@ func typeOf(col *schema.Column, binaryAsText bool) (arrow.DataType, error) {
 	physical := col.PhysicalType()
 	bytes := physical == parquet.Types.ByteArray || physical == parquet.Types.FixedLenByteArray
 	mismatch := fmt.Errorf("is said to be %s but stored as %s, which does not go together", col.LogicalType(), physical)
+	if n := col.TypeLength(); physical == parquet.Types.FixedLenByteArray && (n < 1 || n > longestFixed) {
+		return nil, fmt.Errorf("has values of %d bytes; up to %d can be read", n, longestFixed)
+	}
 	must := func(ok bool, t arrow.DataType) (arrow.DataType, error) {
 		if !ok {
 			return nil, mismatch
