@@ -120,24 +120,16 @@ func (o *Org) saveCollection(c *call, list []entry, allOrNone bool) error {
 	return c.reply(200, out)
 }
 
-func (o *Org) createCollection(c *call) error {
-	in, err := c.collection()
-	if err != nil {
-		return err
-	}
-	list, err := o.entries(in, "insert")
-	if err != nil {
-		return err
-	}
-	return o.saveCollection(c, list, in.AllOrNone)
-}
+func (o *Org) createCollection(c *call) error { return o.saveMixed(c, "insert") }
+func (o *Org) updateCollection(c *call) error { return o.saveMixed(c, "update") }
 
-func (o *Org) updateCollection(c *call) error {
+// saveMixed saves records of several types.
+func (o *Org) saveMixed(c *call, op string) error {
 	in, err := c.collection()
 	if err != nil {
 		return err
 	}
-	list, err := o.entries(in, "update")
+	list, err := o.entries(in, op)
 	if err != nil {
 		return err
 	}

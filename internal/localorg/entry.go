@@ -221,11 +221,11 @@ func readJSON(col *column, raw json.RawMessage) (value, *rowFault) {
 		return value{}, rowError(jsonFault, err.Error())
 	}
 	wrong := func(kind string) (value, *rowFault) { // a real org also tells the place
-		shown := string(text)
-		if shown == "" {
-			shown = string(raw[:1])
+		message := "Cannot deserialize instance of " + f.Type + " from " + kind + " value"
+		if len(text) > 0 {
+			message += " " + string(text) + " or request may be missing a required field"
 		}
-		return value{}, rowError(jsonFault, "Cannot deserialize instance of "+strings.ToLower(strings.TrimPrefix(f.kind.xsdType(), "xsd:"))+" from "+kind+" value "+shown+" or request may be missing a required field")
+		return value{}, rowError(jsonFault, message)
 	}
 	switch v := v.(type) {
 	case nil:

@@ -315,6 +315,9 @@ func (o *Org) endQuery(j *queryJob, s state, message string) error {
 
 // startQuery runs a query job once it has waited its time. Callers hold the lock.
 func (o *Org) startQuery(j *queryJob) {
+	if o.closed {
+		return // Close waits for those that are there, and no more may come
+	}
 	stuck := activeRule(j.rules, FaultStuckQueue)
 	o.wg.Go(func() {
 		if !o.sleep(o.cfg.StartDelay) || stuck != nil && !o.waitFor(stuck) {

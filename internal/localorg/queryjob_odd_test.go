@@ -1,7 +1,9 @@
 package localorg
 
 import (
+	"net/http/httptest"
 	"net/url"
+	"strings"
 	"testing"
 )
 
@@ -19,5 +21,22 @@ func TestQueryJobOddities(t *testing.T) {
 	}
 	for _, most := range []string{"0", "-1", "x", "9223372036854775808"} {
 		c.get("jobs/query/"+id+"/results?maxRecords="+most).want(t, most, 400, "API_ERROR", "Invalid value: '"+most+"' supplied for property: 'maxRecords'")
+	}
+}
+
+// A job that is asked for while the org closes starts nothing that Close would have to wait for.
+func TestQueryJobAfterClose(t *testing.T) {
+	t.Parallel()
+	c := open(t, Config{})
+	if err := c.org.Close(); err != nil {
+		t.Fatal(err)
+	}
+	r := httptest.NewRequest("POST", "/services/data/v66.0/jobs/query", strings.NewReader(`{"operation":"query","query":"SELECT Id FROM Account"}`))
+	r.Header.Set("Content-Type", "application/json")
+	r.Header.Set("Authorization", "Bearer "+testToken)
+	w := httptest.NewRecorder() // a server of its own may still have calls when the org closes
+	c.org.ServeHTTP(w, r)
+	if !strings.Contains(w.Body.String(), `"state":"UploadComplete"`) {
+		t.Errorf("%d %s", w.Code, w.Body)
 	}
 }

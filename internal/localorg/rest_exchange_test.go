@@ -33,7 +33,7 @@ var restScenarios = []scenario{
 	{name: "records refused", exchanges: []exchange{
 		{call: "POST sobjects/Account", body: `{"Phone":"1"}`, status: 400, want: `[{"errorCode":"REQUIRED_FIELD_MISSING","message":"Required fields are missing: [Name]","fields":["Name"]}]`},
 		{call: "POST sobjects/Account", body: `{"Name":"x","Nonsense":1}`, status: 400, want: `[{"errorCode":"INVALID_FIELD","message":"No such column 'Nonsense' on sobject of type Account","fields":["Nonsense"]}]`},
-		{call: "POST sobjects/Account", body: `{"Name":"x","AnnualRevenue":"many"}`, status: 400, want: `[{"errorCode":"JSON_PARSER_ERROR","message":"Cannot deserialize instance of double from VALUE_STRING value many or request may be missing a required field"}]`},
+		{call: "POST sobjects/Account", body: `{"Name":"x","AnnualRevenue":"many"}`, status: 400, want: `[{"errorCode":"JSON_PARSER_ERROR","message":"Cannot deserialize instance of currency from VALUE_STRING value many or request may be missing a required field"}]`},
 		{call: "POST sobjects/Account", body: `{"Name":"x","Active__c":null}`, status: 400, want: `[{"errorCode":"INVALID_TYPE_ON_FIELD_IN_RECORD","message":"Active: value not of required type: ","fields":["Active__c"]}]`},
 		{call: "POST sobjects/Account", body: `{"Name":"x","Tier__c":"Lead"}`, status: 400, want: `[{"errorCode":"INVALID_OR_NULL_FOR_RESTRICTED_PICKLIST","message":"Tier: bad value for restricted picklist field: Lead","fields":["Tier__c"]}]`},
 		{call: "POST sobjects/Account", body: `{"Name":`, status: 400, want: `[{"errorCode":"JSON_PARSER_ERROR","message":"unexpected EOF"}]`},

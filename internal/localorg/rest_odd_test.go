@@ -21,7 +21,7 @@ var oddScenarios = []scenario{
 		{call: "POST sobjects/Account", body: `{"Name":"A"} and more`, status: 400, want: `[{"errorCode":"JSON_PARSER_ERROR","message":"*"}]`},
 		{call: "POST sobjects/Account", body: `[]`, status: 400, want: `[{"errorCode":"JSON_PARSER_ERROR","message":"Cannot deserialize instance of object from START_ARRAY value or request may be missing a required field at [line:1, column:1]"}]`},
 		{call: "POST sobjects/Account", header: []string{"Content-Type: application/json"}, body: `null`, status: 400, want: `[{"errorCode":"REQUIRED_FIELD_MISSING","message":"Required fields are missing: [Name]","fields":["Name"]}]`},
-		{call: "POST sobjects/Account", body: `{"Name":["x"]}`, status: 400, want: `[{"errorCode":"JSON_PARSER_ERROR","message":"Cannot deserialize instance of string from START_ARRAY value [ or request may be missing a required field"}]`},
+		{call: "POST sobjects/Account", body: `{"Name":["x"]}`, status: 400, want: `[{"errorCode":"JSON_PARSER_ERROR","message":"Cannot deserialize instance of string from START_ARRAY value"}]`},
 		{call: "POST sobjects/Account", body: `{"Name":{"x":{"y":1}}}`, status: 400, want: `[{"errorCode":"INVALID_FIELD","message":"No such column 'Name' on sobject of type Account","fields":["Name"]}]`},
 		{call: "POST sobjects/Account", body: `{"Name":"x","NumberOfEmployees":1e400}`, status: 400, want: `[{"errorCode":"NUMBER_OUTSIDE_VALID_RANGE","message":"*","fields":["NumberOfEmployees"]}]`},
 		{call: "GET sobjects/Account/{a}?fields=.Name", status: 400, want: `[{"errorCode":"INVALID_FIELD","message":"*"}]`},
