@@ -189,7 +189,11 @@ func (o *Org) appendRecord(b []byte, version string, paths []path, depth int, t 
 	for i, p := range paths {
 		if len(p.steps) == depth {
 			b = fmt.Appendf(b, `,"%s":`, p.field.Name)
-			b = o.appendJSON(b, t, ord, r, p.field)
+			if f := p.in(t.obj); f != nil {
+				b = o.appendJSON(b, t, ord, r, f)
+			} else {
+				b = append(b, "null"...)
+			}
 			continue
 		}
 		step := p.steps[depth]
@@ -207,9 +211,12 @@ func (o *Org) appendRecord(b []byte, version string, paths []path, depth int, t 
 		b = fmt.Appendf(b, `,"%s":`, step.RelationshipName)
 		id, ok := parseID(o.value(t, ord, r, step))
 		parent, at, found := o.locate(id)
-		if !ok || !found || parent.obj != p.refs[depth] {
+		if !ok || !found {
 			b = append(b, "null"...)
 			continue
+		}
+		if parent.obj != p.refs[depth] { // a type that the path does not lead through any further
+			same = slices.DeleteFunc(same, func(p path) bool { return len(p.steps) > depth+1 })
 		}
 		b = o.appendRecord(b, version, same, depth+1, parent, at, parent.record(at))
 	}

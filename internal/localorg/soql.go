@@ -37,6 +37,17 @@ type path struct {
 	field *field
 }
 
+// in gives the field of a path in an object; where the last lookup has several types that is the one of the same name. nil: none.
+func (p *path) in(obj *object) *field {
+	if len(p.steps) == 0 || p.refs[len(p.refs)-1] == obj {
+		return p.field
+	}
+	if f := obj.field(p.field.Name); f != nil && f.kind == p.field.kind {
+		return f
+	}
+	return nil
+}
+
 type order struct {
 	path      path
 	desc      bool

@@ -175,12 +175,15 @@ func (o *Org) follow(p *path, t *table, ord uint32, r record) []byte {
 			return nil
 		}
 		parent, at, ok := o.locate(id)
-		if !ok || parent.obj != p.refs[i] {
+		if !ok || parent.obj != p.refs[i] && i < len(p.steps)-1 {
 			return nil
 		}
 		t, ord, r = parent, at, parent.record(at)
 	}
-	return o.value(t, ord, r, p.field)
+	if f := p.in(t.obj); f != nil {
+		return o.value(t, ord, r, f)
+	}
+	return nil
 }
 
 func (o *Org) matches(c condition, t *table, ord uint32, r record) bool {

@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
 )
 
 // What lies at the edges of the language: escapes, wildcards, case, empty strings, and numbers that are written oddly.
@@ -104,5 +106,43 @@ func TestLikeIsFast(t *testing.T) {
 	}
 	if took := time.Since(began); took > 5*time.Second {
 		t.Errorf("it took %v", took)
+	}
+}
+
+// A lookup to several types shows what its path names in each of them that has it.
+func TestPathsThroughSeveralTypes(t *testing.T) {
+	t.Parallel()
+	c := open(t, Config{})
+	acc := c.insert("Account", "Phone,Name", "1,Acme")[0]
+	opp := c.insert("Opportunity", "Name,StageName,CloseDate", "Deal,Prospecting,2026-01-01")[0]
+	cas := c.insert("Case", "Subject", "Trouble")[0]
+	c.insert("Task", "WhatId,Subject", acc+",a", opp+",b", cas+",c", ",d")
+	var page struct {
+		Records []struct {
+			What *struct {
+				Attributes  struct{ Type string }
+				Name, Phone *string
+				Owner       *struct{ Alias string }
+			}
+		}
+	}
+	a := c.soql("SELECT What.Name, What.Phone, What.Owner.Alias FROM Task ORDER BY Subject")
+	if err := json.Unmarshal([]byte(a.body), &page); err != nil || a.status != 200 || len(page.Records) != 4 {
+		t.Fatalf("%d %s %v", a.status, a.body, err)
+	}
+	w := page.Records
+	if w[0].What.Attributes.Type != "Account" || *w[0].What.Name != "Acme" || *w[0].What.Phone != "1" || w[0].What.Owner.Alias != "admin" {
+		t.Errorf("account: %s", a.body)
+	}
+	if w[1].What.Attributes.Type != "Opportunity" || *w[1].What.Name != "Deal" || w[1].What.Phone != nil {
+		t.Errorf("opportunity: %s", a.body)
+	}
+	if w[2].What.Attributes.Type != "Case" || w[2].What.Name != nil || w[3].What != nil {
+		t.Errorf("case and none: %s", a.body)
+	}
+	id := c.runQuery(spec{"operation": "query", "query": "SELECT Subject, What.Name FROM Task WHERE What.Name != null ORDER BY What.Name DESC"})
+	rows, _ := c.pages(id, 10)
+	if diff := cmp.Diff([][]string{{"b", "Deal"}, {"a", "Acme"}}, rows); diff != "" {
+		t.Errorf("job (-want +got)\n%s", diff)
 	}
 }
