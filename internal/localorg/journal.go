@@ -225,7 +225,7 @@ func appendFailure(dst []byte, id, text string) []byte {
 
 var errFrame = errors.New("frame is malformed")
 
-// cursorOver reads what the append functions wrote; a read past the end sets bad and gives zeros.
+// frameCursor reads what the append functions wrote; a read past the end sets bad and gives zeros.
 type frameCursor struct {
 	data []byte
 	bad  bool

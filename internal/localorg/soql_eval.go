@@ -111,7 +111,7 @@ func (o *Org) find(q *soql, deleted bool) []uint32 {
 		o.scan(q, deleted, func(ord uint32, r record) bool {
 			s.add(o, t, ord, r)
 			return true
-		}, goOn)
+		}, s.reserve)
 		found = s.sorted()
 	default:
 		o.scan(q, deleted, func(ord uint32, _ record) bool {

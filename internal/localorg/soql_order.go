@@ -30,6 +30,15 @@ func (s *sorter) add(o *Org, t *table, ord uint32, r record) {
 	s.rows = append(s.rows, sortRow{start, len(s.keys), ord})
 }
 
+// reserve makes room for another step of records, so that add seldom has to under the lock.
+func (s *sorter) reserve() bool {
+	if n := len(s.rows); n > 0 {
+		s.keys = slices.Grow(s.keys, 2*len(s.keys)/n*scanStep)
+		s.rows = slices.Grow(s.rows, scanStep)
+	}
+	return true
+}
+
 // sorted gives the ordinals in order; records with equal keys stay in the order of their creation.
 func (s *sorter) sorted() []uint32 {
 	slices.SortStableFunc(s.rows, func(a, b sortRow) int { return bytes.Compare(s.keys[a.start:a.end], s.keys[b.start:b.end]) })
