@@ -7,16 +7,22 @@ package testdb
 
 import (
 	"bytes"
+	"database/sql"
 	"fmt"
 	"net"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
 	"testing"
 	"time"
+
+	_ "github.com/go-sql-driver/mysql"
+	_ "github.com/jackc/pgx/v5/stdlib"
 )
 
 // server is one database, started when it is first asked for.
@@ -131,12 +137,20 @@ func (s *server) run() error {
 	}
 	var log bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &log, &log
-	if err := cmd.Start(); err != nil {
+	started, ended := make(chan error), make(chan struct{})
+	go func() {
+		runtime.LockOSThread() // the server dies with the thread that started it
+		err := cmd.Start()
+		started <- err
+		if err == nil {
+			cmd.Wait()
+		}
+		close(ended)
+	}()
+	if err := <-started; err != nil {
 		os.RemoveAll(dir)
 		return err
 	}
-	ended := make(chan struct{})
-	go func() { cmd.Wait(); close(ended) }()
 	s.stop = func() {
 		kill(cmd)
 		<-ended
@@ -151,8 +165,8 @@ func (s *server) run() error {
 		}
 		if c, err := net.DialTimeout("tcp", fmt.Sprintf("127.0.0.1:%d", port), time.Second); err == nil {
 			c.Close()
-			if s == postgres {
-				time.Sleep(300 * time.Millisecond) // it listens before it answers
+			if !s.answers(dsn) { // it listens before it does
+				continue
 			}
 			s.dsn = dsn
 			return nil
@@ -161,6 +175,25 @@ func (s *server) run() error {
 	s.stop()
 	s.stop = nil
 	return fmt.Errorf("it does not listen\n%s", log.Bytes())
+}
+
+// answers asks a server whether it is ready.
+func (s *server) answers(dsn string) bool {
+	driver := "pgx"
+	if s == mariadb {
+		u, err := url.Parse(dsn)
+		if err != nil {
+			return false
+		}
+		driver, dsn = "mysql", fmt.Sprintf("%s@tcp(%s)%s", u.User, u.Host, u.Path)
+	}
+	db, err := sql.Open(driver, dsn)
+	if err != nil {
+		return false
+	}
+	defer db.Close()
+	_, err = db.Exec("SELECT 1")
+	return err == nil
 }
 
 // find looks for the programs where PATH and Debian have them.

@@ -187,6 +187,9 @@ func (r *reader) text(what string, n ast.Node) (string, bool) {
 
 // word reads a text that may not be empty, nor a number or a truth value.
 func (r *reader) word(what string, n ast.Node) string {
+	if block, ok := n.(*ast.LiteralNode); ok { // | and >
+		n = block.Value
+	}
 	s, ok := n.(*ast.StringNode)
 	switch {
 	case !ok:

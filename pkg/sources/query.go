@@ -3,6 +3,7 @@ package sources
 import (
 	"context"
 	"database/sql"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"net/url"
@@ -70,8 +71,13 @@ func (q Query) driver() (name, dsn string, err error) {
 		if u.Query().Get("tls") != "" {
 			c.TLSConfig = u.Query().Get("tls")
 		}
-		c.ParseTime = true // in UTC: whose time a DATETIME is, the mapping says
-		c.Params = map[string]string{"charset": "utf8mb4"}
+		for name := range u.Query() {
+			if name != "socket" && name != "tls" {
+				return "", "", fmt.Errorf("the address of the database has the parameter %q; only socket and tls are known", name)
+			}
+		}
+		// Times come as text: the driver would make another day of 2026-01-00. TIMESTAMP is an instant, shown in UTC.
+		c.Params = map[string]string{"charset": "utf8mb4", "time_zone": "'+00:00'"}
 		return "mysql", c.FormatDSN(), nil
 	case "sqlserver":
 		return "sqlserver", q.DSN, nil
@@ -115,11 +121,17 @@ func (q Query) secrets() []string {
 		password, _ := u.User.Password()
 		list = append(list, password, url.QueryEscape(password), url.PathEscape(password))
 	}
+	if u, err := url.Parse(q.DSN); err == nil {
+		list = append(list, u.Query().Get("password"), url.QueryEscape(u.Query().Get("password")))
+	}
 	return list
 }
 
-// queryBatch is how many rows a batch of the file has; all but the last.
-const queryBatch = 8192
+// A batch of the file ends at this many rows or bytes of values, whichever is reached first.
+const (
+	queryBatch = 8192
+	queryBytes = 32 << 20
+)
 
 // Spool runs the query and writes its result to a file, from which OpenSpool reads. The file appears whole or not at all and is
 // readable by its owner alone. The result goes through memory a batch at a time. It gives the number of rows.
@@ -162,12 +174,12 @@ func (q Query) Spool(ctx context.Context, path string) (rows int64, err error) {
 		columns[i] = newQueryColumn(name, t)
 		fields[i] = arrow.Field{Name: t.Name(), Type: columns[i].typ, Nullable: true}
 	}
-	return writeSpool(path, arrow.NewSchema(fields, nil), func(b *array.RecordBuilder) (bool, error) {
+	return writeSpool(path, arrow.NewSchema(fields, nil), func(b *array.RecordBuilder) (int, error) {
 		if !result.Next() {
 			if err := result.Err(); err != nil {
-				return false, fmt.Errorf("%w: %w", ErrDatabase, err)
+				return 0, fmt.Errorf("%w: %w", ErrDatabase, err)
 			}
-			return false, nil
+			return 0, nil
 		}
 		values := make([]any, len(columns))
 		places := make([]any, len(columns))
@@ -175,19 +187,36 @@ func (q Query) Spool(ctx context.Context, path string) (rows int64, err error) {
 			places[i] = &values[i]
 		}
 		if err := result.Scan(places...); err != nil {
-			return false, fmt.Errorf("%w: %w", ErrDatabase, err)
+			return 0, fmt.Errorf("%w: %w", ErrDatabase, err)
 		}
 		for i, v := range values {
 			if err := columns[i].append(b.Field(i), v); err != nil {
-				return false, fmt.Errorf("column %s: %w", types[i].Name(), err)
+				return 0, fmt.Errorf("column %s: %w", types[i].Name(), err)
 			}
 		}
-		return true, nil
+		return sizeOf(values), nil
 	})
 }
 
-// writeSpool writes rows until next has no more.
-func writeSpool(path string, schema *arrow.Schema, next func(*array.RecordBuilder) (bool, error)) (rows int64, err error) {
+// sizeOf is about how many bytes a row takes; at least one.
+func sizeOf(values []any) int {
+	n := 1
+	for _, v := range values {
+		switch v := v.(type) {
+		case string:
+			n += len(v)
+		case []byte:
+			n += len(v)
+		default:
+			n += 16
+		}
+	}
+	return n
+}
+
+// writeSpool writes rows until next has no more; next appends one and gives its size. Beside the file stands an index: the
+// number of rows of each batch, 4 bytes each.
+func writeSpool(path string, schema *arrow.Schema, next func(*array.RecordBuilder) (int, error)) (rows int64, err error) {
 	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+"-*") // mode 0600
 	if err != nil {
 		return 0, err
@@ -204,29 +233,31 @@ func writeSpool(path string, schema *arrow.Schema, next func(*array.RecordBuilde
 	}
 	b := array.NewRecordBuilder(memory.DefaultAllocator, schema)
 	defer b.Release()
-	flush := func(n int64) error {
-		batch := b.NewRecordBatch()
-		defer batch.Release()
-		if n == 0 {
-			return nil
-		}
-		return w.Write(batch)
-	}
-	in := int64(0)
+	var index []byte
+	in, bytes := uint32(0), 0
 	for more := true; more; {
-		if more, err = next(b); err != nil {
+		size, err := next(b)
+		if err != nil {
 			return rows, fmt.Errorf("row %d: %w", rows+1, err)
 		}
-		if more {
+		if more = size > 0; more {
 			rows++
 			in++
+			bytes += size
 		}
-		if in == queryBatch || !more {
-			if err := flush(in); err != nil {
+		if in == queryBatch || bytes >= queryBytes || !more && in > 0 {
+			batch := b.NewRecordBatch()
+			err := w.Write(batch)
+			batch.Release()
+			if err != nil {
 				return rows, err
 			}
-			in = 0
+			index = binary.LittleEndian.AppendUint32(index, in)
+			in, bytes = 0, 0
 		}
+	}
+	if err := os.WriteFile(path+indexSuffix, index, 0o600); err != nil {
+		return rows, err
 	}
 	if err := w.Close(); err != nil {
 		return rows, err
@@ -237,5 +268,11 @@ func writeSpool(path string, schema *arrow.Schema, next func(*array.RecordBuilde
 	if err := f.Close(); err != nil {
 		return rows, err
 	}
-	return rows, os.Rename(f.Name(), path)
+	if err := os.Rename(f.Name(), path); err != nil {
+		return rows, err
+	}
+	return rows, syncFolder(filepath.Dir(path))
 }
+
+// indexSuffix stands behind the name of a spooled result for its index.
+const indexSuffix = ".index"

@@ -59,7 +59,15 @@ func newQueryColumn(driver string, t *sql.ColumnType) queryColumn {
 		return queryColumn{localTime, appendTimestamp}
 	case "TIMESTAMPTZ", "DATETIMEOFFSET", "TIMESTAMP WITH TIME ZONE":
 		return queryColumn{arrow.FixedWidthTypes.Timestamp_us, appendTimestamp}
-	case "BYTEA", "BLOB", "TINYBLOB", "MEDIUMBLOB", "LONGBLOB", "BINARY", "VARBINARY", "IMAGE", "BIT", "RAW":
+	case "BIT", "VARBIT":
+		switch driver {
+		case "sqlserver":
+			return queryColumn{arrow.FixedWidthTypes.Boolean, appendBool}
+		case "pgx": // digits
+			return queryColumn{arrow.BinaryTypes.String, appendString}
+		}
+		return queryColumn{arrow.BinaryTypes.Binary, appendBinary}
+	case "BYTEA", "BLOB", "TINYBLOB", "MEDIUMBLOB", "LONGBLOB", "BINARY", "VARBINARY", "IMAGE", "RAW":
 		return queryColumn{arrow.BinaryTypes.Binary, appendBinary}
 	}
 	return queryColumn{arrow.BinaryTypes.String, appendString}
@@ -221,44 +229,65 @@ func appendDate(b array.Builder, v any) error {
 	case nil:
 		out.AppendNull()
 	case time.Time:
-		if v.IsZero() {
-			return errNoDate
+		if v.Hour()|v.Minute()|v.Second()|v.Nanosecond() != 0 { // SQLite lets a date have a time
+			return wrongValue(v, "a date alone")
 		}
-		out.Append(arrow.Date32(v.UTC().Truncate(24*time.Hour).Unix() / 86400))
+		out.Append(arrow.Date32FromTime(time.Date(v.Year(), v.Month(), v.Day(), 0, 0, 0, 0, time.UTC)))
 	case string:
-		t, err := time.Parse(time.DateOnly, v)
-		if err != nil {
-			return wrongValue(v, "a date")
-		}
-		out.Append(arrow.Date32FromTime(t))
+		return appendDateText(out, v)
+	case []byte:
+		return appendDateText(out, string(v))
 	default:
 		return wrongValue(v, "a date")
 	}
 	return nil
 }
 
+func appendDateText(out *array.Date32Builder, text string) error {
+	if strings.HasPrefix(text, "0000-00-00") {
+		return errNoDate
+	}
+	t, err := time.Parse(time.DateOnly, text)
+	if err != nil {
+		return wrongValue(text, "a date")
+	}
+	out.Append(arrow.Date32FromTime(t))
+	return nil
+}
+
+// appendTimestamp keeps microseconds; Salesforce keeps whole seconds.
 func appendTimestamp(b array.Builder, v any) error {
 	out := b.(*array.TimestampBuilder)
 	switch v := v.(type) {
 	case nil:
 		out.AppendNull()
 	case time.Time:
-		if v.IsZero() {
-			return errNoDate
+		_, offset := v.Zone()
+		if out.Type().(*arrow.TimestampType).TimeZone == "" && offset != 0 { // SQLite lets a value have one
+			return wrongValue(v, "a time without a zone")
 		}
 		out.Append(arrow.Timestamp(v.UnixMicro()))
 	case string: // SQLite, where the text is in another form than the driver knows
-		for _, form := range []string{"2006-01-02T15:04:05.999999999Z07:00", "2006-01-02 15:04:05.999999999", "2006-01-02T15:04:05.999999999", "2006-01-02 15:04", time.DateOnly} {
-			if t, err := time.Parse(form, v); err == nil {
-				out.Append(arrow.Timestamp(t.UnixMicro()))
-				return nil
-			}
-		}
-		return wrongValue(v, "a date and time")
+		return appendTimestampText(out, v)
+	case []byte: // MySQL
+		return appendTimestampText(out, string(v))
 	default:
 		return wrongValue(v, "a date and time")
 	}
 	return nil
+}
+
+func appendTimestampText(out *array.TimestampBuilder, text string) error {
+	if strings.HasPrefix(text, "0000-00-00") {
+		return errNoDate
+	}
+	for _, form := range []string{"2006-01-02 15:04:05.999999999", "2006-01-02T15:04:05.999999999", "2006-01-02 15:04", time.DateOnly} {
+		if t, err := time.Parse(form, text); err == nil {
+			out.Append(arrow.Timestamp(t.UnixMicro()))
+			return nil
+		}
+	}
+	return wrongValue(text, "a date and time without a zone")
 }
 
 func appendBinary(b array.Builder, v any) error {

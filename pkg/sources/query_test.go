@@ -304,7 +304,7 @@ func TestQueryErrors(t *testing.T) {
 	}
 }
 
-// TestQueryMemory: a result of a million rows goes through bounded memory.
+// TestQueryMemory: a result of 300,000 rows goes through bounded memory.
 func TestQueryMemory(t *testing.T) {
 	if testing.Short() {
 		t.Skip("long")

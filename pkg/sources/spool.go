@@ -2,9 +2,11 @@ package sources
 
 import (
 	"context"
+	"encoding/binary"
 	"fmt"
 	"io"
 	"os"
+	"sort"
 
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/ipc"
@@ -47,31 +49,56 @@ func OpenSpool(path string, opt SpoolOptions) (*Spooled, error) {
 	defer f.Close()
 	defer r.Close()
 	s.schema = r.Schema()
-	if n := r.NumRecords(); n > 0 {
-		last, err := r.RecordBatchAt(n - 1)
-		if err != nil {
-			return nil, fmt.Errorf("%s: %w", name, err)
-		}
-		s.split.End = int64(n-1)*queryBatch + last.NumRows()
-		last.Release()
+	starts, err := spoolIndex(s.split, r.NumRecords())
+	if err != nil {
+		return nil, err
 	}
+	s.split.End = starts[len(starts)-1]
 	if s.split.Fingerprint, err = fingerprint(f); err != nil {
 		return nil, err
 	}
 	return s, nil
 }
 
-func openSpool(s Split, mem memory.Allocator) (*os.File, *ipc.FileReader, error) {
-	f, err := openRegular(s.disk())
-	if err != nil {
+func openSpool(s Split, mem memory.Allocator) (f *os.File, r *ipc.FileReader, err error) {
+	if f, err = openRegular(s.disk()); err != nil {
 		return nil, nil, err
 	}
-	r, err := ipc.NewFileReader(f, ipc.WithAllocator(mem))
+	err = unharmed(func() (err error) {
+		r, err = ipc.NewFileReader(f, ipc.WithAllocator(mem))
+		return err
+	})
 	if err != nil {
 		f.Close()
 		return nil, nil, fmt.Errorf("%s: the spooled result in %s cannot be read: %w", s.Path, s.disk(), err)
 	}
 	return f, r, nil
+}
+
+// unharmed turns a panic of the library, which a damaged file may bring about, into an error.
+func unharmed(f func() error) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("the file is damaged: %v", p)
+		}
+	}()
+	return f()
+}
+
+// spoolIndex gives the first row of each batch, and the number of all rows behind them.
+func spoolIndex(s Split, batches int) ([]int64, error) {
+	index, err := os.ReadFile(s.disk() + indexSuffix)
+	if err != nil {
+		return nil, fmt.Errorf("%s: the index of the spooled result: %w", s.Path, err)
+	}
+	if len(index) != 4*batches {
+		return nil, fmt.Errorf("%s: the index of the spooled result in %s does not belong to it", s.Path, s.disk())
+	}
+	starts := []int64{0}
+	for ; len(index) > 0; index = index[4:] {
+		starts = append(starts, starts[len(starts)-1]+int64(binary.LittleEndian.Uint32(index)))
+	}
+	return starts, nil
 }
 
 // Schema has the columns of the query with the types that they have in the database.
@@ -103,16 +130,23 @@ func (s *Spooled) Open(ctx context.Context, sp Split, from Position) (Reader, er
 		f.Close()
 		return nil, err
 	}
-	return &spoolReader{split: sp, file: f, ipc: r, row: from.Row, most: int64(s.opt.BatchRows)}, nil
+	starts, err := spoolIndex(sp, r.NumRecords())
+	if err != nil {
+		r.Close()
+		f.Close()
+		return nil, err
+	}
+	return &spoolReader{split: sp, file: f, ipc: r, starts: starts, row: from.Row, most: int64(s.opt.BatchRows)}, nil
 }
 
 type spoolReader struct {
-	split Split
-	file  *os.File
-	ipc   *ipc.FileReader
-	row   int64
-	most  int64
-	err   error
+	split  Split
+	file   *os.File
+	ipc    *ipc.FileReader
+	starts []int64 // first row of each batch
+	row    int64
+	most   int64
+	err    error
 }
 
 func (r *spoolReader) Next(ctx context.Context) (Batch, error) {
@@ -126,13 +160,22 @@ func (r *spoolReader) Next(ctx context.Context) (Batch, error) {
 		r.err = io.EOF
 		return Batch{}, r.err
 	}
-	whole, err := r.ipc.RecordBatchAt(int(r.row / queryBatch))
+	at := sort.Search(len(r.starts), func(i int) bool { return r.starts[i] > r.row }) - 1
+	var whole arrow.RecordBatch
+	err := unharmed(func() (err error) {
+		whole, err = r.ipc.RecordBatchAt(at)
+		return err
+	})
+	if err == nil && whole.NumRows() != r.starts[at+1]-r.starts[at] {
+		whole.Release()
+		err = fmt.Errorf("the batch has %d rows, the index says %d", whole.NumRows(), r.starts[at+1]-r.starts[at])
+	}
 	if err != nil {
 		r.err = fmt.Errorf("%s: row %d: %w", r.split.Path, r.row+1, err)
 		return Batch{}, r.err
 	}
 	defer whole.Release()
-	first := r.row % queryBatch
+	first := r.row - r.starts[at]
 	n := min(whole.NumRows()-first, r.most)
 	b := Batch{Rows: whole.NewSlice(first, first+n)}
 	for i := range n {

@@ -48,7 +48,12 @@ func Spool(ctx context.Context, r io.Reader, path string) (err error) {
 	if err := os.Rename(f.Name(), path); err != nil {
 		return err
 	}
-	d, err := os.Open(filepath.Clean(dir))
+	return syncFolder(filepath.Clean(dir))
+}
+
+// syncFolder makes a new name in a folder durable.
+func syncFolder(dir string) error {
+	d, err := os.Open(dir)
 	if err != nil {
 		return err
 	}
