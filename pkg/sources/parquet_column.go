@@ -43,7 +43,7 @@ type chunkReader[T any] interface {
 type columnOf[T any] struct {
 	field parquetField
 	sink  sink[T]
-	array array.Builder
+	array arrayBuilder
 	lists *array.ListBuilder // or nil
 	clone func(T) T          // what outlives its page; nil where a value does not lie in it
 

@@ -20,13 +20,21 @@ import (
 
 // sink puts values of a column, as the library gives them, into an array of the table.
 type sink[T any] struct {
-	builder array.Builder
+	builder arrayBuilder
 	// add appends values. The first belongs to the given row of the batch, the others to those after it.
 	add func(values []T, row int)
 	// into makes the same sink for another builder.
 	into  func(array.Builder) sink[T]
 	width int         // bytes of any value
 	size  func(T) int // further bytes of this value; nil: none
+}
+
+// arrayBuilder collects the values of an array.
+type arrayBuilder interface {
+	Len() int
+	AppendNulls(n int)
+	NewArray() arrow.Array
+	Release()
 }
 
 // reject is called for a value that breaks a rule; something harmless takes its place in the array.
@@ -102,19 +110,25 @@ func textSink[T bytesOf](b array.Builder, bad reject) sink[T] {
 		builder: b, width: 4, size: func(v T) int { return len(v) },
 		add: func(values []T, row int) {
 			for i, v := range values {
-				if at := firstBad(v); at >= 0 {
-					rule, what := RuleInvalidEncoding, fmt.Sprintf("byte 0x%02X is not valid UTF-8", v[at])
-					if v[at] == 0 {
-						rule, what = RuleNULByte, "a NUL byte"
-					}
-					bad(row+i, rule, what)
-					v = bytes.ToValidUTF8(v, []byte("\uFFFD"))
-				}
-				typed.BinaryBuilder.Append(v)
+				typed.BinaryBuilder.Append(textOf(v, row+i, bad))
 			}
 		},
 		into: func(b array.Builder) sink[T] { return textSink[T](b, bad) },
 	}
+}
+
+// textOf rejects bytes that are no text, or text with a NUL, and makes proper text of them.
+func textOf[T bytesOf](v T, row int, bad reject) T {
+	at := firstBad(v)
+	if at < 0 {
+		return v
+	}
+	rule, what := RuleInvalidEncoding, fmt.Sprintf("byte 0x%02X is not valid UTF-8", v[at])
+	if v[at] == 0 {
+		rule, what = RuleNULByte, "a NUL byte"
+	}
+	bad(row, rule, what)
+	return T(bytes.ToValidUTF8(v, []byte("\uFFFD")))
 }
 
 func uuidText(v parquet.FixedLenByteArray) (string, string) {
@@ -155,11 +169,11 @@ func columnFor(f parquetField, b array.Builder, mem memory.Allocator, bad reject
 			return newColumnOf(f, mem, s, nil), nil
 		}
 	case parquet.Types.ByteArray:
-		if s, ok := bytesAny[parquet.ByteArray](b, bad); ok {
+		if s, ok := bytesAny[parquet.ByteArray](f, b, mem, bad); ok {
 			return newColumnOf(f, mem, s, func(v parquet.ByteArray) parquet.ByteArray { return bytes.Clone(v) }), nil
 		}
 	case parquet.Types.FixedLenByteArray:
-		s, ok := bytesAny[parquet.FixedLenByteArray](b, bad)
+		s, ok := bytesAny[parquet.FixedLenByteArray](f, b, mem, bad)
 		switch {
 		case f.item.ID() == arrow.FLOAT16:
 			s, ok = converted[parquet.FixedLenByteArray, float16.Num, *array.Float16Builder](b, 2, bad, func(v parquet.FixedLenByteArray) (float16.Num, string) {
@@ -175,7 +189,12 @@ func columnFor(f parquetField, b array.Builder, mem memory.Allocator, bad reject
 	return nil, fmt.Errorf("column %q: %s stored as %s is not known", f.name, f.item, f.column.PhysicalType())
 }
 
-func bytesAny[T bytesOf](b array.Builder, bad reject) (s sink[T], ok bool) {
+func bytesAny[T bytesOf](f parquetField, b array.Builder, mem memory.Allocator, bad reject) (s sink[T], ok bool) {
+	switch id := f.item.ID(); {
+	case (id == arrow.STRING || id == arrow.BINARY) && !f.list && !isUUID(f):
+		b.Release()
+		return fastText[T](newTextBuilder(mem, f.item), bad), true
+	}
 	switch b.(type) {
 	case *array.StringBuilder:
 		return textSink[T](b, bad), true
@@ -230,11 +249,22 @@ func int64Sink(b array.Builder, bad reject) (sink[int64], bool) {
 	case *array.Time64Builder:
 		return converted[int64, arrow.Time64, *array.Time64Builder](b, 8, bad, func(v int64) (arrow.Time64, string) { return arrow.Time64(v), "" }), true
 	case *array.TimestampBuilder:
-		return converted[int64, arrow.Timestamp, *array.TimestampBuilder](b, 8, bad, func(v int64) (arrow.Timestamp, string) { return arrow.Timestamp(v), "" }), true
+		return timestamps(b), true
 	case *array.Decimal128Builder:
 		return converted[int64, decimal128.Num, *array.Decimal128Builder](b, 16, bad, func(v int64) (decimal128.Num, string) { return decimal128.FromI64(v), "" }), true
 	}
 	return sink[int64]{}, false
+}
+
+// timestamps are numbers in the file.
+func timestamps(b array.Builder) sink[int64] {
+	typed := b.(*array.TimestampBuilder)
+	return sink[int64]{
+		builder: b, width: 8, into: timestamps,
+		add: func(values []int64, _ int) {
+			typed.AppendValues(arrow.TimestampTraits.CastFromBytes(arrow.Int64Traits.CastToBytes(values)), nil)
+		},
+	}
 }
 
 // decimal128Bytes reads a number in two's complement, the highest byte first.
