@@ -78,7 +78,7 @@ func TestSkewedParent(t *testing.T) {
 	tab := c.org.table(c.org.schema.object("Account"))
 	f := tab.obj.field("ParentId")
 	r := appendRecordField(appendRecordHead(nil, 0, stamps{1, 1, 1}), f.index, []byte(id))
-	const kids = 300_000
+	const kids = 150_000
 	c.org.mu.Lock()
 	for range kids {
 		tab.insert(r)

@@ -171,7 +171,7 @@ func TestSOQLModel(t *testing.T) {
 		defer o.Close()
 		c := &client{t: t, org: o, rt: o.Transport(), token: testToken, version: "66.0"}
 		rows := c.insertModel(rt, paths)
-		for range 6 {
+		for range 4 {
 			c.checkQuery(rt, paths, rows)
 		}
 	})
