@@ -1,5 +1,6 @@
 // Package sources reads records from files into Arrow record batches and remembers where each record
-// stands. It knows nothing of Salesforce, and nothing about what the values mean: every column is text.
+// stands. It knows nothing of Salesforce, and nothing about what the values mean: columns of texts are text,
+// others have the type that they have in their source.
 //
 // # Ideas
 //
@@ -30,6 +31,37 @@
 // A reader holds 256 KiB of text, or twice the longest record, and one batch; the size of the file does
 // not matter. It starts no goroutine.
 //
+// # Parquet
+//
+// A split is a run of row groups of a file; its positions count rows. All logical types are carried into Arrow as
+// they are: decimals exactly, timestamps with their unit and, if they are adjusted to UTC, that zone. UUIDs become
+// text; the old INT96 timestamps have no zone and lose what is finer than a microsecond. Records fall into columns
+// named by path ("address.city"), lists of single values are Arrow lists, and maps, lists of records, lists of lists
+// and intervals are refused by name unless they are left out. Text that is not UTF-8 or has a NUL, and numbers that
+// the type of their column cannot hold, make bad rows.
+//
+// A reader holds one batch and one page (and dictionary) of each column, whatever the size of a row group. A
+// position in the middle of a row group is reached by passing over its pages; earlier row groups are not read. The
+// format has checksums only where the writer or the codec adds some, so damage within plain values cannot be seen;
+// a file with fewer or more rows than it claims is always an error.
+//
+// # JSON lines
+//
+// One object per line, in UTF-8. Columns are the keys found in the first lines of all files, or those that are told;
+// a record with another key is a bad row. Objects fall into columns by path, arrays stay JSON, numbers stay as they
+// are written, and what is missing or null is null.
+//
+// # Compressed files, patterns, standard input
+//
+// CSV and JSON lines may be compressed with gzip or zstd, which their first bytes show. Offsets then count the
+// bytes that come out, and a position is reached by unpacking all that stands before it: reading a file again from
+// its end costs as much as from its start. A stream that was cut off or damaged gives the records before that place
+// and then an error. But a checksum stands behind the data it is of, so records of a gzip file that is damaged, not
+// cut off, may have been delivered wrong before the error; "gzip -t" tells beforehand.
+//
+// Expand makes files of patterns. Spool makes a file of standard input, so that it can be read again; with the Names
+// of the options it is still called StandardInput where users see it.
+//
 // # What callers must do
 //
 // Release Batch.Rows, also of batches without good rows. Close readers. Use a Reader from one goroutine at a
@@ -37,9 +69,11 @@
 //
 // # What can fail
 //
-//	OpenCSV     errors that name the file: ErrEmpty, ErrHeader, *SyntaxError in a header, not a file, not CSV
+//	Open…       errors that name the file: ErrEmpty, ErrHeader, *SyntaxError in a header, not a file, not of the
+//	            format, ErrEncrypted, columns that cannot be read
 //	Open        ErrChanged: the file is not the one the split was made from
 //	Next        io.EOF at the end · *SyntaxError (ErrQuoteOpen) · ErrChanged when the file got shorter ·
-//	            ctx.Err() · an error of the file system; whatever it is, all records before it were delivered
+//	            ctx.Err() · damage in Parquet or compressed files · an error of the file system; whatever it is,
+//	            all records before it were delivered
 //	Batch.Bad   data, not errors: malformed records, for the report of the user
 package sources

@@ -203,7 +203,7 @@ func sampleJSONL(f *os.File, s Split, opt JSONLOptions, found *jsonColumns) erro
 	case objects == 0 && strings.HasPrefix(strings.TrimSpace(first.Raw), "["):
 		return fmt.Errorf("%s: it is a JSON array, not one object per line; write it so, as with jq -c '.[]'", s.Path)
 	case objects == 0:
-		return fmt.Errorf("%s: none of its first lines is a JSON object; %s; if objects go over several lines, write each on one, as with jq -c .", s.Path, first.Message)
+		return fmt.Errorf("%s: none of its first lines is a JSON object; %s; if objects go over several lines, write each on one (jq -c does it)", s.Path, first.Message)
 	}
 	return nil
 }

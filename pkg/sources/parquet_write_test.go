@@ -187,7 +187,10 @@ func writeParquet(t testing.TB, cols []pqColumn, rows, groupRows int, opts ...pa
 	root := schema.MustGroup(schema.NewGroupNode("schema", required, fields, -1))
 	w := file.NewParquetWriter(f, root, file.WithWriterProps(parquet.NewWriterProperties(opts...)))
 	for at := 0; at < rows; at += groupRows {
-		g := w.AppendRowGroup()
+		g, err := w.AppendRowGroupChecked()
+		if err != nil {
+			t.Fatal(err)
+		}
 		for _, c := range cols {
 			cw, err := g.NextColumn()
 			if err != nil {
