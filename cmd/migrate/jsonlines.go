@@ -19,13 +19,13 @@ type jsonLines struct {
 	mu       sync.Mutex
 	enc      *json.Encoder
 	interval time.Duration
-	last     time.Time
+	last     map[string]time.Time // by job
 }
 
 func newJSONLines(w io.Writer, interval time.Duration) *jsonLines {
 	enc := json.NewEncoder(w)
 	enc.SetEscapeHTML(false)
-	return &jsonLines{enc: enc, interval: interval}
+	return &jsonLines{enc: enc, interval: interval, last: map[string]time.Time{}}
 }
 
 func (l *jsonLines) write(kind string, fields map[string]any) {
@@ -42,9 +42,9 @@ func (l *jsonLines) print(line string)    { l.write("warning", map[string]any{"m
 
 func (l *jsonLines) update(p pipeline.Progress) {
 	l.mu.Lock()
-	due := time.Since(l.last) >= l.interval
+	due := time.Since(l.last[p.Job]) >= l.interval
 	if due {
-		l.last = time.Now()
+		l.last[p.Job] = time.Now()
 	}
 	l.mu.Unlock()
 	if !due {

@@ -72,19 +72,20 @@ func progressLine(p pipeline.Progress, now time.Time) string {
 	return b.String()
 }
 
-// plain prints a line every interval; nothing when the interval is 0.
+// plain prints a line every interval for each job that has moved, or still has rows on their way; nothing when the interval is 0.
 type plain struct {
 	w        io.Writer
 	interval time.Duration
 	mu       sync.Mutex
-	last     pipeline.Progress
-	changed  bool
+	jobs     []string // in the order in which they began
+	last     map[string]pipeline.Progress
+	told     map[string]pipeline.Progress // as last printed
 	end      chan struct{}
 	ended    sync.WaitGroup
 }
 
 func plainProgress(w io.Writer, interval time.Duration) *plain {
-	return &plain{w: w, interval: interval, end: make(chan struct{})}
+	return &plain{w: w, interval: interval, last: map[string]pipeline.Progress{}, told: map[string]pipeline.Progress{}, end: make(chan struct{})}
 }
 
 func (p *plain) start([]pipeline.Job) {
@@ -100,8 +101,11 @@ func (p *plain) start([]pipeline.Job) {
 				return
 			case now := <-tick.C:
 				p.mu.Lock()
-				if p.changed {
-					fmt.Fprintln(p.w, progressLine(p.last, now))
+				for _, job := range p.jobs {
+					if last := p.last[job]; last != p.told[job] || last.Ledger.Pending > 0 {
+						p.told[job] = last
+						fmt.Fprintln(p.w, progressLine(last, now))
+					}
 				}
 				p.mu.Unlock()
 			}
@@ -112,7 +116,10 @@ func (p *plain) start([]pipeline.Job) {
 func (p *plain) update(now pipeline.Progress) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.last, p.changed = now, true
+	if _, known := p.last[now.Job]; !known {
+		p.jobs = append(p.jobs, now.Job)
+	}
+	p.last[now.Job] = now
 }
 
 func (p *plain) print(line string) {

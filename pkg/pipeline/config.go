@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"time"
 
 	"migrate/pkg/bulk2"
@@ -31,7 +32,7 @@ type Config struct {
 	Checkpoint *checkpoint.Store // holds the run, its jobs and their splits
 	Org        Org
 	IDs        *idmap.View // where jobs with an ID enter what their rows became; nil when none has
-	Jobs       []Job       // worked on in this order, one after another; those that the checkpoint calls done are skipped
+	Jobs       []Job       // each waits for some of those before it, see Job; those that the checkpoint calls done are skipped
 	Options
 	PollEvery time.Duration // least time between two looks at one job, the first comes sooner; 0 = 1 s, less only for a local org
 	Events    Events
@@ -105,6 +106,14 @@ type Job struct {
 	ID         string   // source column whose value names the row in the id map; "" = none
 	Limit      int64    // source rows to read; 0 = all
 	Reports    string   // folder of the reports below the run folder; "" = the run folder itself
+	After      []string // jobs that are to be done before, as far as they stand before this one
+	Touches    []string // objects whose records are written, or locked as parents; two jobs with a common one take turns
+}
+
+// waitsFor says whether the job cannot run beside one that stands before it.
+func (j Job) waitsFor(earlier Job) bool {
+	return slices.Contains(j.After, earlier.Name) ||
+		slices.ContainsFunc(j.Touches, func(o string) bool { return slices.Contains(earlier.Touches, o) })
 }
 
 // Column is one column of the upload.

@@ -31,7 +31,8 @@ func Run(ctx context.Context, cfg Config) (Summary, error) {
 	if err := cfg.Check(); err != nil {
 		return Summary{}, &ConfigError{err}
 	}
-	r := &run{Config: cfg, uploads: semaphore.NewWeighted(int64(cfg.Uploads)),
+	r := &run{Config: cfg, halt: make(chan struct{}), flights: semaphore.NewWeighted(int64(cfg.Concurrency)),
+		uploads: semaphore.NewWeighted(int64(cfg.Uploads)), reads: semaphore.NewWeighted(int64(cfg.Readers)),
 		settles: semaphore.NewWeighted(maxSettles), waiter: newWaiter(cfg.Org, cfg.PollEvery)}
 	err := r.work(ctx)
 	if err != nil && ctx.Err() != nil {
@@ -59,9 +60,16 @@ func Run(ctx context.Context, cfg Config) (Summary, error) {
 type run struct {
 	Config
 	reports *reports
-	uploads *semaphore.Weighted
-	settles *semaphore.Weighted // result indexes in memory
 	waiter  *waiter
+	// What all jobs share.
+	flights *semaphore.Weighted // chunks in the hands of loaders
+	uploads *semaphore.Weighted
+	reads   *semaphore.Weighted // splits that are read
+	settles *semaphore.Weighted // result indexes in memory
+
+	halt      chan struct{} // closed: take no new rows, but see the chunks in flight through
+	haltOnce  sync.Once
+	haltCause error
 }
 
 // maxSettles is how many settlements hold a result index at once.
@@ -86,36 +94,93 @@ func (r *run) work(ctx context.Context) error {
 	if r.reports, err = openReports(r.Dir, recorded, folders); err != nil {
 		return err
 	}
-	states := map[string]checkpoint.JobState{}
 	known, err := r.Checkpoint.Jobs(ctx)
 	if err != nil {
 		return err
 	}
+	done := map[string]bool{}
 	for _, j := range known {
-		states[j.Name] = j.State
+		done[j.Name] = j.State == checkpoint.JobDone
 	}
-	for _, j := range r.Jobs {
-		if states[j.Name] == checkpoint.JobDone {
+	polls, stopPolls := context.WithCancel(ctx)
+	var scheduler sync.WaitGroup
+	scheduler.Go(func() { r.waiter.run(polls) })
+	defer scheduler.Wait()
+	defer stopPolls()
+	if err := r.jobs(ctx, done); err != nil {
+		return err
+	}
+	return r.haltCause
+}
+
+// jobs works on the jobs that are not done, as many at once as do not wait for one another.
+func (r *run) jobs(ctx context.Context, done map[string]bool) error {
+	g, ctx := errgroup.WithContext(ctx)
+	turns := make([]turn, len(r.Jobs))
+	for i, j := range r.Jobs {
+		turns[i] = turn{over: make(chan struct{}), done: done[j.Name]}
+		if done[j.Name] {
+			close(turns[i].over)
 			continue
 		}
-		if err := (&jobRun{run: r, Job: j}).work(ctx); err != nil {
-			return fmt.Errorf("job %s: %w", j.Name, err)
-		}
+		g.Go(func() error {
+			defer close(turns[i].over)
+			for k, earlier := range r.Jobs[:i] {
+				if !j.waitsFor(earlier) {
+					continue
+				}
+				<-turns[k].over
+				if !turns[k].done {
+					return nil
+				}
+			}
+			if r.stopped() {
+				return nil // it has not begun
+			}
+			err := ctx.Err()
+			if err != nil {
+				return err
+			}
+			if turns[i].done, err = (&jobRun{run: r, Job: j}).work(ctx); err != nil {
+				return fmt.Errorf("job %s: %w", j.Name, err)
+			}
+			return nil
+		})
 	}
-	return nil
+	return g.Wait()
+}
+
+// turn is a job's place among the others.
+type turn struct {
+	over chan struct{} // closed when the job is not worked on any more
+	done bool          // then: all of its rows are settled
+}
+
+// stop ends the reading of all sources; chunks in flight are seen through. Only the first cause counts.
+func (r *run) stop(cause error) {
+	r.haltOnce.Do(func() {
+		r.haltCause = cause
+		close(r.halt)
+	})
+}
+
+func (r *run) stopped() bool {
+	select {
+	case <-r.halt:
+		return true
+	default:
+		return false
+	}
 }
 
 // jobRun is one job while it is worked on.
 type jobRun struct {
 	*run
 	Job
-	track     tracker
-	newlines  atomic.Int64  // values whose line breaks were made LF
-	cut       counts        // values that the mapping shortened, by field
-	refused   atomic.Bool   // the org would refuse what else could be sent: send nothing more
-	halt      chan struct{} // closed: take no new rows, but see the chunks in flight through
-	haltOnce  sync.Once
-	haltCause error
+	track    tracker
+	newlines atomic.Int64 // values whose line breaks were made LF
+	cut      counts       // values that the mapping shortened, by field
+	refused  atomic.Bool  // the org would refuse what else could be sent: send nothing more
 }
 
 // counts counts by name. Its zero value is ready; several goroutines may add.
@@ -145,36 +210,22 @@ func (c *counts) names() []string {
 	return slices.Sorted(maps.Keys(c.n))
 }
 
-// stop ends the reading of the source; chunks in flight are seen through. Only the first cause counts.
-func (j *jobRun) stop(cause error) {
-	j.haltOnce.Do(func() {
-		j.haltCause = cause
-		close(j.halt)
-	})
-}
+// stop ends the reading of all sources because of this job.
+func (j *jobRun) stop(cause error) { j.run.stop(fmt.Errorf("job %s: %w", j.Name, cause)) }
 
-func (j *jobRun) stopped() bool {
-	select {
-	case <-j.halt:
-		return true
-	default:
-		return false
-	}
-}
-
-// work runs the two pools of the job: readers that cut chunks, loaders that see them through.
-func (j *jobRun) work(ctx context.Context) error {
-	j.halt = make(chan struct{})
+// work runs the two pools of the job: readers that cut chunks, loaders that see them through. It reports whether all rows are
+// settled; they are not when the run is stopped meanwhile.
+func (j *jobRun) work(ctx context.Context) (done bool, err error) {
 	splits, err := j.Checkpoint.Splits(ctx, j.Name)
 	if err != nil {
-		return err
+		return false, err
 	}
 	unsettled, err := j.Checkpoint.Unsettled(ctx, j.Name)
 	if err != nil {
-		return err
+		return false, err
 	}
 	if err := j.track.begin(ctx, j, splits); err != nil {
-		return err
+		return false, err
 	}
 	if j.Events.JobStarted != nil {
 		j.Events.JobStarted(j.Name)
@@ -183,12 +234,6 @@ func (j *jobRun) work(ctx context.Context) error {
 
 	g, work := errgroup.WithContext(ctx)
 	chunks := make(chan *chunk)
-	polls, stopPolls := context.WithCancel(ctx)
-	var scheduler sync.WaitGroup
-	scheduler.Go(func() { j.waiter.run(polls) })
-	defer scheduler.Wait()
-	defer stopPolls()
-
 	g.Go(func() error {
 		defer close(chunks)
 		if err := j.readUnsettled(work, unsettled, splits, chunks); err != nil {
@@ -196,18 +241,21 @@ func (j *jobRun) work(ctx context.Context) error {
 		}
 		return j.readSplits(work, splits, chunks)
 	})
-	for range j.Concurrency {
-		g.Go(func() error {
-			for c := range chunks {
-				if err := j.load(work, c); err != nil {
-					return err
-				}
+	g.Go(func() error {
+		for c := range chunks {
+			if err := j.flights.Acquire(work, 1); err != nil {
+				c.body.remove()
+				return err
 			}
-			return nil
-		})
-	}
+			g.Go(func() error {
+				defer j.flights.Release(1)
+				return j.load(work, c)
+			})
+		}
+		return nil
+	})
 	if err := g.Wait(); err != nil {
-		return err
+		return false, err
 	}
 	if n := j.newlines.Load(); n > 0 {
 		j.Events.warn(j.Name, fmt.Sprintf("line breaks inside %d values were sent as LF; the org refuses CR LF inside a value", n))
@@ -215,22 +263,21 @@ func (j *jobRun) work(ctx context.Context) error {
 	for _, field := range j.cut.names() {
 		j.Events.warn(j.Name, fmt.Sprintf("values cut to fit field %s, as the mapping says: %d", field, j.cut.n[field]))
 	}
-	done, err := j.complete(ctx)
-	if err != nil || !done {
-		return errors.Join(err, j.haltCause)
+	if done, err = j.complete(ctx); err != nil || !done {
+		return false, err
 	}
 	j.Events.step(StepWriteJobDone)
 	if err := j.Checkpoint.SetJobDone(ctx, j.Name); err != nil {
-		return err
+		return false, err
 	}
 	if j.Events.JobDone != nil {
 		l, err := j.Checkpoint.Ledger(ctx, j.Name)
 		if err != nil {
-			return err
+			return true, err
 		}
 		j.Events.JobDone(j.Name, l)
 	}
-	return j.haltCause // it came too late for this job, but stops the run before the next
+	return true, nil
 }
 
 // complete reports whether all rows of the job are read and settled.
@@ -314,6 +361,10 @@ func (j *jobRun) readSplit(ctx context.Context, sp checkpoint.Split, end int64, 
 	if err := json.Unmarshal([]byte(sp.Next), &from); err != nil {
 		return 0, fmt.Errorf("split %s: %w", sp.ID, err)
 	}
+	if err := j.reads.Acquire(ctx, 1); err != nil {
+		return 0, err
+	}
+	defer j.reads.Release(1)
 	if j.stopped() {
 		return from.Row, nil
 	}

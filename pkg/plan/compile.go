@@ -49,7 +49,8 @@ func (j Job) Compile(src sources.Source, describe func(object string) (*salesfor
 	if err := errorOf(c.findings); err != nil {
 		return pipeline.Job{}, Decisions{}, err
 	}
-	out := pipeline.Job{Name: j.Name, Object: c.object.Name, Operation: j.Operation, Source: src, Mapping: mapped, Limit: j.Limit, Key: c.keyColumn(), ID: j.ID}
+	out := pipeline.Job{Name: j.Name, Object: c.object.Name, Operation: j.Operation, Source: src, Mapping: mapped, Limit: j.Limit, Key: c.keyColumn(), ID: j.ID,
+		After: c.after(), Touches: c.touches()}
 	if c.key != nil {
 		out.ExternalID = c.key.Name
 	}
