@@ -132,19 +132,25 @@ func (c *compiler) closestField(word string) string {
 // reportColumn begins the names of the columns that reports of failed rows add to those of the source.
 const reportColumn = "migrate_"
 
+// autoMap sends the columns that Fields does not name to the fields of the same API name or label. For what goes by its label there is
+// a note, since nobody wrote it.
 func (c *compiler) autoMap(named map[string]bool) {
 	deletes := c.Operation == bulk2.Delete || c.Operation == bulk2.HardDelete
-	var reports []string
+	matches := c.match(false)
+	var labels, reports []string
 	for i, col := range c.schema.Fields() {
-		f := Field{From: col.Name, To: col.Name}
+		f, m := Field{From: col.Name, To: matches[i].to}, matches[i]
 		if named[col.Name] {
 			continue
 		}
 		named[col.Name] = true
 		switch {
-		case c.matches(col.Name) && (!deletes || strings.EqualFold(col.Name, "Id")):
+		case m.to != "" && (!deletes || strings.EqualFold(col.Name, "Id")):
 			c.sourceColumn(f, f.From)
 			c.column(f)
+			if m.by == byLabel {
+				labels = append(labels, col.Name+" → "+m.to)
+			}
 		case strings.HasPrefix(col.Name, reportColumn):
 			reports = append(reports, col.Name)
 		case c.IgnoreUnmapped:
@@ -152,26 +158,19 @@ func (c *compiler) autoMap(named map[string]bool) {
 			c.find(nil, "column %d of the source has no name; give it one", i+1)
 		case deletes:
 			c.find(nil, "source column %q: %s takes the column Id alone; %s", col.Name, c.Operation, c.howToLeaveOut(f))
+		case m.why != "":
+			c.find(nil, "source column %q: %s; %s or %s", col.Name, m.why, c.howToMapTo(col.Name), c.howToLeaveOut(f))
 		default:
 			c.find(nil, "source column %q fits no field of %s%s; %s or %s", col.Name, c.object.Name, c.closestField(col.Name),
 				c.howToMapTo(col.Name), c.howToLeaveOut(f))
 		}
 	}
+	if len(labels) > 0 {
+		c.note("by the labels of the fields: %s", strings.Join(labels, ", "))
+	}
 	if len(reports) > 0 {
 		c.note("not sent, since they belong to a report of failed rows: %s", strings.Join(reports, ", "))
 	}
-}
-
-// matches says whether a column has the name of a field, or leads over a relationship of the object.
-func (c *compiler) matches(name string) bool {
-	path, _, dotted := strings.Cut(name, ".")
-	if !dotted {
-		return c.object.Field(name) != nil
-	}
-	if _, after, typed := strings.Cut(path, ":"); typed {
-		path = after
-	}
-	return c.lookup(path) != nil
 }
 
 // twice finds columns of the upload that set the same field.

@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 
@@ -66,29 +67,37 @@ var auditFields = []string{"CreatedDate", "CreatedById", "LastModifiedDate", "La
 
 // writable checks that the operation may set a field. Id and the key have rules of their own.
 func (c *compiler) writable(t target) {
-	f := t.field
+	if why := c.readOnly(t); why != "" {
+		c.find(&t.Field, "%s", why)
+	}
+	if t.Const != nil && *t.Const == transform.NullToken {
+		c.note("%s: the constant %s clears the field in every row", t.header, transform.NullToken)
+	}
+}
+
+// readOnly says why the operation may not set a field, and what to do then; "" when it may.
+func (c *compiler) readOnly(t target) string {
+	f, instead := t.field, "; "+c.howToLeaveOut(t.Field)
 	inserts := c.Operation == bulk2.Insert || c.Operation == bulk2.Upsert
 	updates := c.Operation == bulk2.Update || c.Operation == bulk2.Upsert
 	switch parts := c.partsOf(f); {
 	case t.isID() || c.isKey(t) || !inserts && !updates:
 	case f.Type == "address" || f.Type == "location" || !f.Createable && !f.Updateable && len(parts) > 0:
-		c.find(&t.Field, "is a compound field and read-only; map its parts: %s", strings.Join(parts, ", "))
+		return "is a compound field and read-only; map its parts: " + strings.Join(parts, ", ")
 	case f.Calculated:
-		c.find(&t.Field, "is a formula or a roll-up and read-only; %s", c.howToLeaveOut(t.Field))
+		return "is a formula or a roll-up and read-only" + instead
 	case f.AutoNumber:
-		c.find(&t.Field, "is numbered by the org and read-only; %s", c.howToLeaveOut(t.Field))
+		return "is numbered by the org and read-only" + instead
 	case inserts && !f.Createable && slices.Contains(auditFields, f.Name):
-		c.find(&t.Field, "can be set by a user with the permission \"Set Audit Fields upon Record Creation\" only; %s", c.howToLeaveOut(t.Field))
+		return "can be set by a user with the permission \"Set Audit Fields upon Record Creation\" only" + instead
 	case !f.Createable && !f.Updateable:
-		c.find(&t.Field, "is read-only for this user; %s", c.howToLeaveOut(t.Field))
+		return "is read-only for this user" + instead
 	case inserts && !f.Createable:
-		c.find(&t.Field, "cannot be set when a record is created, which %s may do; %s", c.Operation, c.howToLeaveOut(t.Field))
+		return fmt.Sprintf("cannot be set when a record is created, which %s may do%s", c.Operation, instead)
 	case updates && !f.Updateable:
-		c.find(&t.Field, "cannot be changed once a record is there, which %s may do; %s", c.Operation, c.howToLeaveOut(t.Field))
+		return fmt.Sprintf("cannot be changed once a record is there, which %s may do%s", c.Operation, instead)
 	}
-	if t.Const != nil && *t.Const == transform.NullToken {
-		c.note("%s: the constant %s clears the field in every row", t.header, transform.NullToken)
-	}
+	return ""
 }
 
 // partsOf returns the names of the fields that make up a compound field.
@@ -104,18 +113,26 @@ func (c *compiler) partsOf(f *salesforce.Field) []string {
 
 // required finds the fields without which no record is created.
 func (c *compiler) required() {
-	if c.Operation != bulk2.Insert && c.Operation != bulk2.Upsert {
-		return
-	}
-	for i := range c.object.Fields {
-		f := &c.object.Fields[i]
-		if !f.Required() || slices.ContainsFunc(c.targets, func(t target) bool { return t.field == f }) {
-			continue
-		}
+	for _, f := range c.missing() {
 		if c.Operation == bulk2.Insert {
 			c.find(&Field{To: f.Name}, "is required on insert and not mapped; %s", c.howToMap(f.Name))
 		} else {
 			c.note("%s is required and not mapped: rows that are not in the org yet will fail", f.Name)
 		}
 	}
+}
+
+// missing are the fields that a new record must have and that nothing sets.
+func (c *compiler) missing() []*salesforce.Field {
+	if c.Operation != bulk2.Insert && c.Operation != bulk2.Upsert {
+		return nil
+	}
+	var list []*salesforce.Field
+	for i := range c.object.Fields {
+		f := &c.object.Fields[i]
+		if f.Required() && !slices.ContainsFunc(c.targets, func(t target) bool { return t.field == f }) {
+			list = append(list, f)
+		}
+	}
+	return list
 }

@@ -2,6 +2,7 @@ package plan
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"unicode/utf8"
 )
@@ -17,30 +18,49 @@ func didYouMean(word string, candidates []string) string {
 	return ""
 }
 
-// closest returns the candidate that word most resembles, "" when none does. Case, blanks, underscores, hyphens and the
-// ending of custom names do not count.
+// closest returns the candidate that word most resembles, "" when none does.
 func closest(word string, candidates []string) string {
+	if near := nearest(word, candidates); len(near) > 0 {
+		return near[0]
+	}
+	return ""
+}
+
+// nearest returns the candidates that word resembles, the most alike first. What bare leaves out does not count.
+func nearest(word string, candidates []string) []string {
 	w := bare(word)
 	if len(w) == 0 || len(w) > longestWord {
-		return ""
+		return nil
 	}
-	best, least := "", len(w)/3+1 // one edit in three characters is still a slip
+	far := map[string]int{}
+	var near []string
 	for _, c := range candidates {
-		if utf8.RuneCountInString(c) > longestWord {
+		if _, known := far[c]; known || utf8.RuneCountInString(c) > longestWord {
 			continue
 		}
-		if d := distance(w, bare(c)); d < least {
-			best, least = c, d
+		if d := distance(w, bare(c)); d <= len(w)/3 { // one edit in three characters is still a slip
+			far[c] = d
+			near = append(near, c)
 		}
 	}
-	return best
+	slices.SortStableFunc(near, func(a, b string) int { return far[a] - far[b] })
+	return near
 }
 
 var dividers = strings.NewReplacer("_", "", "-", "", " ", "")
 
+// bare is the form of a name without case, blanks, underscores, hyphens, and the ending and the namespace of custom names.
 func bare(s string) []rune {
 	s = strings.ToLower(strings.TrimSpace(s))
-	s = strings.TrimSuffix(strings.TrimSuffix(s, "__c"), "__r")
+	for _, ending := range []string{"__c", "__r", "__pc"} {
+		if name, custom := strings.CutSuffix(s, ending); custom {
+			if _, own, spaced := strings.Cut(name, "__"); spaced {
+				name = own
+			}
+			s = name
+			break
+		}
+	}
 	return []rune(dividers.Replace(s))
 }
 
