@@ -14,6 +14,8 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 	"go.uber.org/goleak"
+
+	"migrate/internal/testdb"
 )
 
 func TestMain(m *testing.M) {
@@ -22,7 +24,7 @@ func TestMain(m *testing.M) {
 
 // tests runs eight tests at once unless told otherwise, since scripts wait for the org most of the time, and fails when a
 // goroutine outlives them.
-type tests struct{ testscript.TestingM }
+type tests struct{ *testing.M }
 
 func (m tests) Run() int {
 	flag.Parse()
@@ -31,7 +33,7 @@ func (m tests) Run() int {
 	if !given {
 		flag.Set("test.parallel", "8")
 	}
-	code := m.TestingM.Run()
+	code := testdb.Main(m.M)
 	if code == 0 {
 		if err := goleak.Find(); err != nil {
 			fmt.Fprintln(os.Stderr, err)

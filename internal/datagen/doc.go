@@ -4,13 +4,14 @@
 // lie under example.com, example.org and example.net, which nobody owns. Nothing here depends on the rest of the module,
 // so a fault of the code under test cannot hide in its data.
 //
-// There are two kinds of data:
+// There are three kinds of data:
 //
 //	Accounts, EqualAccounts   any number of rows, written as fast as a disk takes them; constant memory
 //	CRM, BrokenCRM            a few thousand linked rows in the ways real exports come; the folders testdata/crm and
 //	                          testdata/crm-broken hold exactly what these two return
+//	Shop, Trader              databases in the shape of two well-known samples, Chinook and Northwind
 //
-// Accounts and CRM are valid for the local org's schema in every row: whatever is not accepted is a fault of the reader,
+// Accounts, CRM, Shop and Trader are valid for the local org's schema in every row: whatever is not accepted is a fault of the reader,
 // the loader or the org. BrokenCRM is the opposite. It knows which of its rows are wrong, and which code or rule must
 // come back for each.
 package datagen
