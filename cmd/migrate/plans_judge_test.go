@@ -1,24 +1,16 @@
 package main
 
 import (
-	"context"
 	"database/sql"
 	"database/sql/driver"
-	"encoding/json"
 	"fmt"
 	"math/big"
-	"net/http"
-	"net/url"
-	"slices"
 	"strconv"
 	"strings"
 	"testing"
-	"time"
 	"unicode/utf16"
 
 	"modernc.org/sqlite"
-
-	"migrate/internal/localorg"
 )
 
 // part is a table of a database and the records that a plan makes of it.
@@ -36,7 +28,7 @@ var lookups = map[string]string{"AccountId": "Account", "ReportsToId": "Contact"
 // org, and for each object a table of what is there. A value of the org is the text of its JSON.
 type judge struct{ db *sql.DB }
 
-// finding is one difference. What and Row name a record, by part and Legacy_Id__c.
+// finding is one difference: a part, or an object, the Legacy_Id__c of a record, a field.
 type finding struct{ Part, Row, What, Want, Got string }
 
 func init() {
@@ -125,94 +117,6 @@ func (j *judge) text(t *testing.T, query string, args ...any) string {
 	return rows[0][0]
 }
 
-// copySource copies all tables of a server into src. Names become those that SQLite has, such as InvoiceLine.
-func (j *judge) copySource(t *testing.T, kind string, db *sql.DB) {
-	t.Helper()
-	j.exec(t, "ATTACH ':memory:' AS src")
-	here, quote := "current_schema()", `"`
-	if kind == "mysql" {
-		here, quote = "database()", "`"
-	}
-	for _, r := range queryAll(t, db, "SELECT table_name FROM information_schema.tables WHERE table_schema = "+here) {
-		table := fmt.Sprint(r[0])
-		rows := queryAll(t, db, "SELECT * FROM "+quote+table+quote)
-		var columns []string
-		for _, c := range columnsOf(t, db, "SELECT * FROM "+quote+table+quote) {
-			columns = append(columns, `"`+camel(c)+`"`)
-		}
-		j.exec(t, fmt.Sprintf(`CREATE TABLE src."%s" (%s)`, camel(table), strings.Join(columns, ", ")))
-		j.insert(t, fmt.Sprintf(`src."%s"`, camel(table)), rows)
-	}
-}
-
-func (j *judge) insert(t *testing.T, table string, rows [][]any) {
-	t.Helper()
-	j.exec(t, "BEGIN")
-	for _, row := range rows {
-		j.exec(t, fmt.Sprintf("INSERT INTO %s VALUES (?%s)", table, strings.Repeat(", ?", len(row)-1)), row...)
-	}
-	j.exec(t, "COMMIT")
-}
-
-// camel makes InvoiceLine of invoice_line.
-func camel(name string) string {
-	var b strings.Builder
-	for word := range strings.SplitSeq(name, "_") {
-		b.WriteString(strings.ToUpper(word[:1]) + word[1:])
-	}
-	return b.String()
-}
-
-func queryAll(t *testing.T, db *sql.DB, query string, args ...any) [][]any {
-	t.Helper()
-	rows, err := db.QueryContext(context.WithoutCancel(t.Context()), query, args...)
-	if err != nil {
-		t.Fatalf("%s: %v", query, err)
-	}
-	defer rows.Close()
-	columns, err := rows.Columns()
-	if err != nil {
-		t.Fatal(err)
-	}
-	var all [][]any
-	for rows.Next() {
-		row, places := make([]any, len(columns)), make([]any, len(columns))
-		for i := range row {
-			places[i] = &row[i]
-		}
-		if err := rows.Scan(places...); err != nil {
-			t.Fatal(err)
-		}
-		for i, v := range row {
-			switch v := v.(type) {
-			case time.Time:
-				row[i] = v.Format(time.DateTime)
-			case []byte:
-				row[i] = string(v)
-			}
-		}
-		all = append(all, row)
-	}
-	if err := rows.Err(); err != nil {
-		t.Fatalf("%s: %v", query, err)
-	}
-	return all
-}
-
-func columnsOf(t *testing.T, db *sql.DB, query string) []string {
-	t.Helper()
-	rows, err := db.QueryContext(t.Context(), query)
-	if err != nil {
-		t.Fatalf("%s: %v", query, err)
-	}
-	defer rows.Close()
-	columns, err := rows.Columns()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return columns
-}
-
 // want makes the tables of what must be in the org. What the program may do to a value unasked is done here: an empty text is
 // null, and a line ends with LF.
 func (j *judge) want(t *testing.T, parts []part) {
@@ -231,81 +135,8 @@ func (j *judge) fields(t *testing.T, p part) []string {
 	return columnsOf(t, j.db, "SELECT * FROM want_"+p.name)
 }
 
-// dump copies the objects of an org, through its REST interface and without the product's own client.
-func (j *judge) dump(t *testing.T, org *localorg.Org, parts []part) {
-	t.Helper()
-	fields := map[string][]string{}
-	for _, p := range parts {
-		if fields[p.object] == nil {
-			fields[p.object] = []string{"Id"}
-		}
-		for _, f := range j.fields(t, p) {
-			if !slices.Contains(fields[p.object], f) {
-				fields[p.object] = append(fields[p.object], f)
-			}
-		}
-	}
-	for object, list := range fields {
-		j.exec(t, fmt.Sprintf("CREATE TABLE %s (%s)", object, strings.Join(list, ", ")))
-		j.insert(t, object, records(t, org, object, list))
-		j.exec(t, fmt.Sprintf("CREATE INDEX %[1]s_legacy ON %[1]s (Legacy_Id__c)", object))
-		j.exec(t, fmt.Sprintf("CREATE UNIQUE INDEX %[1]s_id ON %[1]s (Id)", object))
-	}
-}
-
-// records gives all records of an object.
-func records(t *testing.T, org *localorg.Org, object string, fields []string) [][]any {
-	t.Helper()
-	client := http.Client{Transport: org.Transport()}
-	var all [][]any
-	next := "/services/data/v66.0/query?q=" + url.QueryEscape("SELECT "+strings.Join(fields, ", ")+" FROM "+object)
-	for next != "" {
-		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://localhost"+next, nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		req.Header.Set("Authorization", "Bearer "+scriptToken)
-		res, err := client.Do(req)
-		if err != nil {
-			t.Fatal(err)
-		}
-		var page struct {
-			TotalSize      int
-			NextRecordsURL string `json:"nextRecordsUrl"`
-			Records        []map[string]any
-		}
-		d := json.NewDecoder(res.Body)
-		d.UseNumber()
-		err = d.Decode(&page)
-		res.Body.Close()
-		if err != nil || res.StatusCode != http.StatusOK {
-			t.Fatalf("%s: %s, %v", next, res.Status, err)
-		}
-		for _, r := range page.Records {
-			row := make([]any, len(fields))
-			for i, f := range fields {
-				switch v := r[f].(type) {
-				case json.Number:
-					if row[i], err = decimal(v.String()); err != nil {
-						t.Fatal(err)
-					}
-				case bool:
-					row[i] = strconv.FormatBool(v)
-				default:
-					row[i] = v
-				}
-			}
-			all = append(all, row)
-		}
-		if next = page.NextRecordsURL; next == "" && len(all) != page.TotalSize {
-			t.Fatalf("%d records of %s, %d were promised", len(all), object, page.TotalSize)
-		}
-	}
-	return all
-}
-
-// judge compares the org with the source, and logs what was compared.
-func (j *judge) judge(t *testing.T, parts []part) []finding {
+// differences compares the org with the source, and logs what was compared.
+func (j *judge) differences(t *testing.T, parts []part) []finding {
 	t.Helper()
 	var found []finding
 	add := func(part, what, query string) {

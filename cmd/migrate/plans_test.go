@@ -69,7 +69,7 @@ func TestSamplePlans(t *testing.T) {
 // check runs the plan and judges what is in the org.
 func (p samplePlan) check(t *testing.T, address string) {
 	j := p.judge(t, address)
-	for _, f := range j.judge(t, p.parts) {
+	for _, f := range j.differences(t, p.parts) {
 		t.Errorf("%+v", f)
 	}
 }
@@ -132,7 +132,7 @@ func TestJudgeOfPlans(t *testing.T) {
 		t.Fatal(err)
 	}
 	j := p.judge(t, address)
-	if got := j.judge(t, p.parts); got != nil {
+	if got := j.differences(t, p.parts); got != nil {
 		t.Fatalf("before anything is spoilt: %v", got)
 	}
 	withoutBoss := j.text(t, "SELECT Legacy_Id__c FROM want_employees WHERE ReportsToId IS NULL ORDER BY 1")
@@ -167,7 +167,7 @@ func TestJudgeOfPlans(t *testing.T) {
 	} {
 		j.exec(t, "SAVEPOINT before")
 		j.exec(t, tt.spoil, tt.args...)
-		if diff := cmp.Diff(tt.want, j.judge(t, p.parts)); diff != "" {
+		if diff := cmp.Diff(tt.want, j.differences(t, p.parts)); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", tt.name, diff)
 		}
 		j.exec(t, "ROLLBACK TO before")
