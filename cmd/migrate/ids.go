@@ -18,7 +18,20 @@ type ids struct {
 	view *idmap.View
 }
 
-// openIDs opens the id map of a run. upTo is the newest entry when the run began; -1 for a run that begins now.
+// openParents opens what finds the parents of a run's rows. upTo is the newest entry of the id map when the run began; -1 for a run
+// that begins now.
+func openParents(ctx context.Context, p *plan.Plan, dir string, conn *connection, upTo int64, out *output) (*parents, int64, error) {
+	known, upTo, err := openIDs(ctx, p, dir, conn, upTo)
+	if err != nil {
+		return nil, 0, err
+	}
+	list := &parents{ctx: ctx, ids: known, org: conn.Client, dir: dir, tell: out.progress.print}
+	if conn.local != nil {
+		list.every = localPoll
+	}
+	return list, upTo, nil
+}
+
 func openIDs(ctx context.Context, p *plan.Plan, dir string, conn *connection, upTo int64) (ids, int64, error) {
 	if !p.UsesIDs() {
 		return ids{}, 0, nil
@@ -45,24 +58,4 @@ func (i ids) Close() error {
 		return nil
 	}
 	return errors.Join(i.view.Close(), i.m.Close())
-}
-
-// lookup gives the id map as a plan asks it.
-func (i ids) lookup(ctx context.Context) plan.IDs {
-	if i.m == nil {
-		return nil
-	}
-	return planIDs{ctx, i.view}
-}
-
-// planIDs asks the id map for as long as a run lasts.
-type planIDs struct {
-	ctx  context.Context
-	view *idmap.View
-}
-
-func (p planIDs) Has(job string) (bool, error) { return p.view.Has(p.ctx, job) }
-
-func (p planIDs) Find(job string, sources []string) (map[string]string, error) {
-	return p.view.Find(p.ctx, job, sources)
 }

@@ -77,7 +77,7 @@ func (a *app) foresee(ctx context.Context, p *plan.Plan, org orgSpec, options pi
 		return err
 	}
 	defer func() { err = errors.Join(err, conn.Close()) }()
-	parents, err := a.peekIDs(ctx, p, dir, conn)
+	parents, err := a.peekParents(ctx, p, dir, conn, out)
 	if err != nil {
 		return err
 	}
@@ -86,15 +86,11 @@ func (a *app) foresee(ctx context.Context, p *plan.Plan, org orgSpec, options pi
 	if p.Jobs, err = a.findFiles(ctx, p.Jobs, dir); err != nil {
 		return err
 	}
-	known := parents.lookup(ctx)
-	if known != nil {
-		planned := map[string]bool{}
-		for _, j := range p.Jobs {
-			planned[j.Name] = true
-		}
-		known = foreseen{known, planned}
+	planned := map[string]bool{}
+	for _, j := range p.Jobs {
+		planned[j.Name], planned[j.Object] = true, true
 	}
-	jobs, _, err := a.compile(ctx, conn.Client, p.Jobs, nil, known, out)
+	jobs, _, err := a.compile(ctx, conn.Client, p.Jobs, nil, foreseen{parents, planned, scan}, out)
 	if err != nil {
 		return err
 	}
@@ -114,37 +110,57 @@ func (a *app) foresee(ctx context.Context, p *plan.Plan, org orgSpec, options pi
 	return nil
 }
 
-// peekIDs opens the id map that a run of the plan would have, if there is one yet.
-func (a *app) peekIDs(ctx context.Context, p *plan.Plan, dir string, conn *connection) (ids, error) {
+// peekParents opens the id map that a run of the plan would have, if there is one yet.
+func (a *app) peekParents(ctx context.Context, p *plan.Plan, dir string, conn *connection, out *output) (*parents, error) {
 	state := a.stateDir(p.Path)
 	if _, err := os.Stat(filepath.Join(state, idsFileName)); errors.Is(err, fs.ErrNotExist) {
 		state = dir // an empty one, which goes with the folder
 	}
 	run := filepath.Join(state, runsDirName, "plan")
-	parents, _, err := openIDs(ctx, p, run, conn, -1)
-	return parents, err
+	list, _, err := openParents(ctx, p, run, conn, -1, out)
+	if err != nil {
+		return nil, err
+	}
+	list.dir, list.tell = dir, func(line string) { out.text("%s", line) }
+	return list, nil
 }
 
-// foreseen is the id map as it will be: the rows of the plan's own jobs count as loaded.
+// foreseen finds parents as they will be: the rows of the plan's own jobs count as loaded. The org is asked for its records only where
+// all rows are read.
 type foreseen struct {
-	plan.IDs
-	planned map[string]bool
+	*parents
+	planned map[string]bool // names of jobs and of objects
+	scan    bool
 }
+
+// someID stands for the Id of a record that is not there yet.
+const someID = "000000000000000AAA"
 
 func (f foreseen) Has(job string) (bool, error) {
 	if f.planned[job] {
 		return true, nil
 	}
-	return f.IDs.Has(job)
+	return f.parents.Has(job)
 }
 
 func (f foreseen) Find(job string, sources []string) (map[string]string, error) {
 	if !f.planned[job] {
-		return f.IDs.Find(job, sources)
+		return f.parents.Find(job, sources)
 	}
 	found := map[string]string{}
 	for _, s := range sources {
-		found[s] = "000000000000000AAA"
+		found[s] = someID
+	}
+	return found, nil
+}
+
+func (f foreseen) InOrg(l pipeline.Lookup, keys []string) (map[string][]string, error) {
+	if f.scan && !f.planned[l.Object] {
+		return f.parents.InOrg(l, keys)
+	}
+	found := map[string][]string{}
+	for _, k := range keys {
+		found[k] = []string{someID}
 	}
 	return found, nil
 }

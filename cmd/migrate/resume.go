@@ -87,12 +87,12 @@ func (a *app) resume(ctx context.Context, dir string, org orgSpec, maxErrors str
 	}
 	defer func() { err = errors.Join(err, conn.Close()) }()
 	out.resume(dir, conn.title, run)
-	parents, _, err := openIDs(ctx, &spec.Plan, dir, conn, spec.IDs)
+	parents, _, err := openParents(ctx, &spec.Plan, dir, conn, spec.IDs, out)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, parents.Close()) }()
-	jobs, _, err := a.compile(ctx, conn.Client, spec.Plan.Jobs, done, parents.lookup(ctx), out)
+	jobs, _, err := a.compile(ctx, conn.Client, spec.Plan.Jobs, done, parents, out)
 	if err != nil {
 		return err
 	}

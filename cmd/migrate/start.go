@@ -76,12 +76,12 @@ func (a *app) start(ctx context.Context, n newRun, out *output) (err error) {
 	if n.plan.Jobs, err = a.findFiles(ctx, n.plan.Jobs, dir); err != nil {
 		return err
 	}
-	parents, upTo, err := openIDs(ctx, &n.plan, dir, conn, -1)
+	parents, upTo, err := openParents(ctx, &n.plan, dir, conn, -1, out)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, parents.Close()) }()
-	jobs, pinned, err := a.compile(ctx, conn.Client, n.plan.Jobs, nil, parents.lookup(ctx), out)
+	jobs, pinned, err := a.compile(ctx, conn.Client, n.plan.Jobs, nil, parents, out)
 	if err != nil {
 		return err
 	}
@@ -135,7 +135,7 @@ func (a *app) findFiles(ctx context.Context, list []plan.Job, dir string) ([]pla
 
 // compile opens the sources of the jobs and checks the jobs against the org. skip names jobs that are done already. It also
 // returns the jobs as they were decided, for resume.
-func (a *app) compile(ctx context.Context, client *salesforce.Client, list []plan.Job, skip map[string]bool, parents plan.IDs, out *output) ([]pipeline.Job, []plan.Job, error) {
+func (a *app) compile(ctx context.Context, client *salesforce.Client, list []plan.Job, skip map[string]bool, parents plan.Parents, out *output) ([]pipeline.Job, []plan.Job, error) {
 	described := map[string]*salesforce.SObject{}
 	describe := func(object string) (*salesforce.SObject, error) {
 		key := strings.ToLower(object)
@@ -216,9 +216,9 @@ func create(ctx context.Context, dir, command string, spec runSpec, org orgSpec,
 }
 
 // work runs the pipeline and prints how it ends.
-func (a *app) work(ctx context.Context, dir string, store *checkpoint.Store, conn *connection, jobs []pipeline.Job, parents ids, o pipeline.Options, out *output) error {
+func (a *app) work(ctx context.Context, dir string, store *checkpoint.Store, conn *connection, jobs []pipeline.Job, parents *parents, o pipeline.Options, out *output) error {
 	out.jobs(jobs)
-	cfg := pipeline.Config{Dir: dir, Checkpoint: store, Org: bulk2.New(conn.Client), Jobs: jobs, Options: o, Events: out.events(), IDs: parents.view}
+	cfg := pipeline.Config{Dir: dir, Checkpoint: store, Org: bulk2.New(conn.Client), Jobs: jobs, Options: o, Events: out.events(), IDs: parents.ids.view}
 	if conn.local != nil {
 		cfg.PollEvery = localPoll // its calls cost nothing
 	}

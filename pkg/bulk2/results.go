@@ -30,19 +30,10 @@ type Result struct {
 	Length int
 }
 
-// maxResultRecord bounds the memory that a broken answer can take. A record holds at most 400,000 characters
-// (Salesforce limits), quoted and with an error text beside it.
-const maxResultRecord = 8 << 20
-
 // ResultReader reads one result set.
 type ResultReader struct {
+	recordReader
 	kind    Kind
-	r       io.Reader
-	buf     []byte // buf[start:end] is read and not yet consumed
-	start   int
-	end     int
-	offset  int64 // of buf[start] in the result set
-	eof     bool
 	delim   byte
 	columns []int // column of the result set for each uploaded column
 	lacking error // the header lacks an uploaded column
@@ -58,7 +49,7 @@ type ResultReader struct {
 // whatever order the org chose. A header that lacks one of them is an error of the first row: a job whose columns the org could not
 // read may have an empty set with another header.
 func NewResultReader(r io.Reader, kind Kind, columns []string) (*ResultReader, error) {
-	rr := &ResultReader{kind: kind, r: r, buf: make([]byte, 256<<10), delim: ',', id: -1, created: -1, fault: -1}
+	rr := &ResultReader{recordReader: newRecordReader(r), kind: kind, delim: ',', id: -1, created: -1, fault: -1}
 	rec, err := rr.record()
 	if err == io.EOF {
 		// An empty body instead of a header: the set is empty, or it was lost. Counts decide, not this reader.
@@ -171,65 +162,4 @@ func (rr *ResultReader) parse(rec []byte) (Result, error) {
 		res.Error = rr.fields[rr.fault]
 	}
 	return res, nil
-}
-
-// record returns the next record without its line end. Blank lines are skipped: the org writes none, and one column that
-// is empty comes as "".
-func (rr *ResultReader) record() ([]byte, error) {
-	seen, open := 0, false
-	for {
-		end := -1
-		if rr.end > rr.start {
-			end, seen, open = recordEnd(rr.buf[rr.start:rr.end], seen, open)
-		}
-		if end < 0 && rr.eof {
-			if rr.start == rr.end {
-				return nil, io.EOF
-			}
-			if open {
-				return nil, io.ErrUnexpectedEOF
-			}
-			end = rr.end - rr.start // a last line without line feed
-		}
-		if end >= 0 {
-			rec := trimLineEnd(rr.buf[rr.start : rr.start+end])
-			rr.start += end
-			rr.offset += int64(end)
-			if len(rec) == 0 {
-				seen, open = 0, false
-				continue
-			}
-			return rec, nil
-		}
-		if err := rr.fill(); err != nil {
-			return nil, err
-		}
-	}
-}
-
-// fill reads more bytes behind those that are not yet consumed.
-func (rr *ResultReader) fill() error {
-	if rr.start > 0 {
-		copy(rr.buf, rr.buf[rr.start:rr.end])
-		rr.end -= rr.start
-		rr.start = 0
-	}
-	if rr.end == len(rr.buf) {
-		if len(rr.buf) >= maxResultRecord {
-			return fmt.Errorf("a record of more than %d bytes", maxResultRecord)
-		}
-		rr.buf = append(rr.buf, make([]byte, len(rr.buf))...)
-	}
-	n, err := io.ReadAtLeast(rr.r, rr.buf[rr.end:], 1)
-	rr.end += n
-	if err == io.EOF {
-		rr.eof = true
-		return nil
-	}
-	return err
-}
-
-func trimLineEnd(rec []byte) []byte {
-	rec = bytes.TrimSuffix(rec, []byte{'\n'})
-	return bytes.TrimSuffix(rec, []byte{'\r'})
 }

@@ -9,4 +9,6 @@
 //
 // Put is safe to repeat: a chunk that is settled again after a crash puts the same entries. Entries are durable when Put
 // returns. Memory is bounded whatever the number of entries.
+//
+// A Lookup is another file, of one run: records that were in the org already, by the value of one of their fields.
 package idmap

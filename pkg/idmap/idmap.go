@@ -5,7 +5,6 @@ import (
 	"database/sql"
 	"encoding/json"
 	"fmt"
-	"net/url"
 	"os"
 	"slices"
 
@@ -35,9 +34,7 @@ func Open(ctx context.Context, path string) (*Map, error) {
 	if err := f.Close(); err != nil {
 		return nil, fmt.Errorf("open id map: %w", err)
 	}
-	u := url.URL{Scheme: "file", Opaque: (&url.URL{Path: path}).EscapedPath(),
-		RawQuery: "_pragma=busy_timeout(60000)&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_pragma=cache_size(-16384)"}
-	db, err := sql.Open("sqlite", u.String())
+	db, err := sql.Open("sqlite", address(path, "_pragma=busy_timeout(60000)&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_pragma=cache_size(-16384)"))
 	if err != nil {
 		return nil, fmt.Errorf("open id map: %w", err)
 	}

@@ -107,13 +107,17 @@ type Job struct {
 	Limit      int64    // source rows to read; 0 = all
 	Reports    string   // folder of the reports below the run folder; "" = the run folder itself
 	After      []string // jobs that are to be done before, as far as they stand before this one
-	Touches    []string // objects whose records are written, or locked as parents; two jobs with a common one take turns
+	// Writes are the objects whose records are written, or locked because they are parents; Reads are those that must not change
+	// meanwhile. Two jobs take turns where one writes what the other writes or reads.
+	Writes, Reads []string
 }
 
 // waitsFor says whether the job cannot run beside one that stands before it.
 func (j Job) waitsFor(earlier Job) bool {
-	return slices.Contains(j.After, earlier.Name) ||
-		slices.ContainsFunc(j.Touches, func(o string) bool { return slices.Contains(earlier.Touches, o) })
+	common := func(a, b []string) bool {
+		return slices.ContainsFunc(a, func(o string) bool { return slices.Contains(b, o) })
+	}
+	return slices.Contains(j.After, earlier.Name) || common(j.Writes, earlier.Writes) || common(j.Writes, earlier.Reads) || common(j.Reads, earlier.Writes)
 }
 
 // Column is one column of the upload.

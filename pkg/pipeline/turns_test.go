@@ -28,7 +28,7 @@ func (b *bench) several(t testing.TB, jobs []pipeline.Job) (*checkpoint.Store, [
 	var splits []checkpoint.Split
 	for i := range jobs {
 		j := b.job
-		j.Name, j.After, j.Touches, j.Reports = jobs[i].Name, jobs[i].After, jobs[i].Touches, jobs[i].Name
+		j.Name, j.After, j.Writes, j.Reads, j.Reports = jobs[i].Name, jobs[i].After, jobs[i].Writes, jobs[i].Reads, jobs[i].Name
 		if own := jobs[i].Source; own != nil {
 			j.Source, j.Mapping, j.Columns = own, jobs[i].Mapping, jobs[i].Columns
 		}
@@ -57,7 +57,8 @@ func TestTurns(t *testing.T) {
 		var jobs []pipeline.Job
 		for i := range rapid.IntRange(2, 4).Draw(rt, "jobs") {
 			j := pipeline.Job{Name: fmt.Sprintf("j%d", i)}
-			j.Touches = rapid.SliceOfNDistinct(rapid.SampledFrom(objects), 1, 2, rapid.ID[string]).Draw(rt, "touches")
+			j.Writes = rapid.SliceOfNDistinct(rapid.SampledFrom(objects), 1, 2, rapid.ID[string]).Draw(rt, "writes")
+			j.Reads = rapid.SliceOfNDistinct(rapid.SampledFrom(objects), 0, 1, rapid.ID[string]).Draw(rt, "reads")
 			for k := range i {
 				if rapid.IntRange(0, 4).Draw(rt, "after") == 0 {
 					j.After = append(j.After, fmt.Sprintf("j%d", k))
@@ -85,9 +86,10 @@ func TestTurns(t *testing.T) {
 						}
 					}
 					for _, other := range running {
-						for _, o := range j.Touches {
-							if slices.Contains(other.Touches, o) {
-								rt.Errorf("%s and %s ran side by side, and both touch %s", name, other.Name, o)
+						for _, o := range objects {
+							writes, reads := slices.Contains(j.Writes, o), slices.Contains(j.Reads, o)
+							if writes && slices.Contains(append(slices.Clone(other.Writes), other.Reads...), o) || reads && slices.Contains(other.Writes, o) {
+								rt.Errorf("%s and %s ran side by side, and one writes %s", name, other.Name, o)
 							}
 						}
 					}
@@ -126,7 +128,7 @@ func (g *gate) Create(ctx context.Context, s bulk2.Spec) (bulk2.Job, error) {
 // Independent jobs are in the org at the same time: each waits in its first call until the other is there too.
 func TestJobsAtOnce(t *testing.T) {
 	b := newBench(t, localorg.Config{}, "Name\na\nb\n", nil)
-	store, jobs := b.several(t, []pipeline.Job{{Name: "a", Touches: []string{"A"}}, {Name: "b", Touches: []string{"B"}}})
+	store, jobs := b.several(t, []pipeline.Job{{Name: "a", Writes: []string{"A"}}, {Name: "b", Writes: []string{"B"}}})
 	var both sync.WaitGroup
 	both.Add(2)
 	org := &gate{b.client, func(ctx context.Context) error {

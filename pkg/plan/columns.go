@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"migrate/pkg/bulk2"
+	"migrate/pkg/pipeline"
 	"migrate/pkg/salesforce"
 )
 
@@ -14,6 +15,7 @@ type target struct {
 	header string            // To in the case of the describe
 	field  *salesforce.Field // that is set
 	parent *salesforce.Field // by which the parent is found; nil without a relationship header
+	lookup pipeline.Lookup   // of Field.Lookup, as the org spells it
 }
 
 func (t target) isID() bool { return t.parent == nil && t.field.Type == "id" }
@@ -106,6 +108,7 @@ func (c *compiler) column(f Field) {
 	if ok {
 		c.writable(t)
 		c.reference(t)
+		c.lookedUp(&t)
 		c.targets = append(c.targets, t)
 	}
 }
@@ -159,7 +162,7 @@ func (c *compiler) autoMap(named map[string]bool) {
 		case deletes:
 			c.find(nil, "source column %q: %s takes the column Id alone; %s", col.Name, c.Operation, c.howToLeaveOut(f))
 		case m.why != "":
-			c.find(nil, "source column %q: %s; %s or %s", col.Name, m.why, c.howToMapTo(col.Name), c.howToLeaveOut(f))
+			c.find(nil, "source column %q fits no field for sure: %s; %s or %s", col.Name, m.why, c.howToMapTo(col.Name), c.howToLeaveOut(f))
 		default:
 			c.find(nil, "source column %q fits no field of %s%s; %s or %s", col.Name, c.object.Name, c.closestField(col.Name),
 				c.howToMapTo(col.Name), c.howToLeaveOut(f))

@@ -28,12 +28,13 @@ type Decisions struct {
 }
 
 // Compile checks a job against its source and the org, and makes what the pipeline works on. describe is called with the API
-// name of the object and of the parents that the mapping names, perhaps several times with the same. ids finds the records that rows of other jobs became; nil where no field refers to one.
+// name of the object and of the parents that the mapping names, perhaps several times with the same. parents finds the records that
+// lookups are set to by ref and lookup; nil where no field has one.
 //
 // The error is an *Error with all findings, or the error of describe as it is. An *salesforce.APIError with status
 // 404 from describe is a finding: there is no such object.
-func (j Job) Compile(src sources.Source, describe func(object string) (*salesforce.SObject, error), ids IDs) (pipeline.Job, Decisions, error) {
-	c := &compiler{Job: j, schema: src.Schema(), ask: describe, known: ids}
+func (j Job) Compile(src sources.Source, describe func(object string) (*salesforce.SObject, error), parents Parents) (pipeline.Job, Decisions, error) {
+	c := &compiler{Job: j, schema: src.Schema(), ask: describe, known: parents}
 	c.compile()
 	if c.failed != nil {
 		return pipeline.Job{}, Decisions{}, c.failed
@@ -50,7 +51,8 @@ func (j Job) Compile(src sources.Source, describe func(object string) (*salesfor
 		return pipeline.Job{}, Decisions{}, err
 	}
 	out := pipeline.Job{Name: j.Name, Object: c.object.Name, Operation: j.Operation, Source: src, Mapping: mapped, Limit: j.Limit, Key: c.keyColumn(), ID: j.ID,
-		After: c.after(), Touches: c.touches()}
+		After: c.after()}
+	out.Writes, out.Reads = c.turns()
 	if c.key != nil {
 		out.ExternalID = c.key.Name
 	}
@@ -71,7 +73,7 @@ type compiler struct {
 	Job
 	schema *arrow.Schema
 	ask    func(object string) (*salesforce.SObject, error)
-	known  IDs
+	known  Parents
 
 	object   *salesforce.SObject
 	key      *salesforce.Field // of an upsert
@@ -172,8 +174,13 @@ func (c *compiler) mapping() transform.Mapping {
 	m := transform.Mapping{Nulls: c.Nulls, Where: c.Where, Timezone: c.Timezone}
 	for _, t := range c.targets {
 		f := transform.Field{To: t.header, From: t.From, Columns: t.Columns, With: t.With, Const: t.Const, Expr: t.Expr, Kind: kindOf(t.value()), Steps: t.Steps, Nulls: t.Nulls}
-		if t.Ref != nil && c.known != nil {
-			f.Ref = &transform.Ref{Job: t.Ref.Job, Missing: t.Ref.Missing, Find: func(sources []string) (map[string]string, error) { return c.known.Find(t.Ref.Job, sources) }}
+		switch {
+		case c.known == nil:
+		case t.Ref != nil:
+			f.Ref = &transform.Ref{Job: t.Ref.Job, Missing: t.Ref.Missing, Find: func(rows []string) (map[string][]string, error) { return c.findLoaded(t.Ref.Job, rows) }}
+		case t.Lookup != nil:
+			f.Ref = &transform.Ref{Object: t.lookup.Object, Field: t.lookup.Field, Missing: t.Lookup.Missing,
+				Find: func(values []string) (map[string][]string, error) { return c.findInOrg(t.lookup, values) }}
 		}
 		if t.TruncateToLength {
 			f.Truncate = t.value().Length

@@ -377,7 +377,7 @@ func TestCompile(t *testing.T) {
 				t.Errorf("the pinned job compiles to something else, want -, got +:\n%s", diff)
 			}
 			decisions.Pinned = plan.Job{}
-			got.Source, got.Mapping, got.After, got.Touches = nil, nil, nil, nil // see TestTurns
+			got.Source, got.Mapping, got.After, got.Writes, got.Reads = nil, nil, nil, nil, nil // see TestTurnsOfJobs
 			if diff := cmp.Diff(tt.want, got); diff != "" {
 				t.Errorf("job, want -, got +:\n%s", diff)
 			}

@@ -27,6 +27,7 @@ type Field struct {
 	transform.Steps
 	TruncateToLength bool            `json:"truncate_to_length,omitempty"` // Truncate is the field's length
 	Ref              *Ref            `json:"ref,omitempty"`                // after the steps
+	Lookup           *Lookup         `json:"lookup,omitempty"`             // after the steps
 	Nulls            transform.Nulls `json:"nulls,omitempty"`              // "" = as the job says
 	Line             int             `json:"line,omitempty"`               // where it stands in the plan; 0 = no file
 }
@@ -71,6 +72,9 @@ func ParseMap(s string) (Field, error) {
 }
 
 func (r *reader) fields(n ast.Node) []Field {
+	if _, ok := n.(*ast.NullNode); ok { // all are commented out, as in a sketch; Compile asks for one
+		return nil
+	}
 	list, ok := r.entries("fields", n)
 	if ok && len(list) == 0 {
 		r.report(position(n), "fields is empty; write which column goes to which field, such as \"Name: company\"")
@@ -119,10 +123,21 @@ func (r *reader) oneField(e entry) Field {
 	}
 	now["ref"] = func(e entry) { ref().Job = r.word("ref", e.value) }
 	now["second_pass"] = func(e entry) { ref().SecondPass = r.truth("second_pass", e.value) }
+	where := ""
+	now["lookup"] = func(e entry) { f.Lookup = r.lookedUpBy(e) }
+	now["where"] = func(e entry) { where = r.word("where", e.value) }
 	r.steps(&f, now)
 	seen := r.fixed("a field", e.value, keys{now: now})
-	if f.Ref != nil && f.Map != nil && !seen["map"] { // missing says what a missing parent does
-		f.Ref.Missing, f.Map = f.Map.Missing, nil
+	if f.Lookup != nil {
+		f.Lookup.Where = where
+	}
+	if f.Map != nil && !seen["map"] { // missing says what a missing parent does
+		switch {
+		case f.Ref != nil:
+			f.Ref.Missing, f.Map = f.Map.Missing, nil
+		case f.Lookup != nil:
+			f.Lookup.Missing, f.Lookup.Fold, f.Map = f.Map.Missing, f.Map.Fold, nil
+		}
 	}
 	origins := 0
 	for _, k := range []string{"from", "const", "expr"} {
@@ -148,8 +163,14 @@ func (r *reader) oneField(e entry) Field {
 		r.report(e.at, "into, shift and ambiguous need the format of the value, as in format: dd.MM.yyyy")
 	case seen["second_pass"] && !seen["ref"]:
 		r.report(e.at, "second_pass says when a ref is set; there is none")
-	case seen["missing"] && !seen["map"] && !seen["ref"]:
-		r.report(e.at, "missing has no meaning without map or ref; take it out")
+	case seen["ref"] && seen["lookup"]:
+		r.report(e.at, "ref and lookup exclude one another: the record comes from a job, or it is in the org already")
+	case seen["where"] && !seen["lookup"]:
+		r.report(e.at, "where narrows a lookup; there is none")
+	case seen["lookup"] && seen["map"] && (seen["missing"] || seen["ignore_case"]):
+		r.report(e.at, "missing and ignore_case may be meant of map or of lookup; let an expression take the place of the map")
+	case seen["missing"] && !seen["map"] && !seen["ref"] && !seen["lookup"]:
+		r.report(e.at, "missing has no meaning without map, ref or lookup; take it out")
 	case origins == 0:
 		r.report(e.at, "from, const or expr is missing: { from: COLUMN } or { const: VALUE }")
 	}

@@ -8,6 +8,7 @@ import (
 	"github.com/goccy/go-yaml/token"
 
 	"migrate/pkg/bulk2"
+	"migrate/pkg/pipeline"
 	"migrate/pkg/transform"
 )
 
@@ -22,12 +23,16 @@ type Ref struct {
 	SecondPass bool `json:"second_pass,omitempty"`
 }
 
-// IDs is the id map as Compile needs it.
-type IDs interface {
-	// Has is true when rows of the job are known.
+// Parents finds the records that lookups are set to.
+type Parents interface {
+	// Has is true when the id map knows rows of the job.
 	Has(job string) (bool, error)
-	// Find gives the Ids of records by the source ids of rows; those that are not known are missing.
+	// Find gives the Ids of records by the source ids of a job's rows; those that are not known are missing.
 	Find(job string, sources []string) (map[string]string, error)
+	// Check lets the org say whether it can answer a lookup. A refusal is an *salesforce.APIError.
+	Check(l pipeline.Lookup) error
+	// InOrg gives the Ids of records of the org by the keys that they have there, as Lookup.Key makes them.
+	InOrg(l pipeline.Lookup, keys []string) (map[string][]string, error)
 }
 
 // UsesIDs is true when a job enters what its rows become, or refers to what others became.
@@ -143,23 +148,14 @@ func secondPasses(jobs []Job) []Job {
 	return later
 }
 
-// reference checks a field that refers to another job.
+// reference checks a field that is set to a record of another job.
 func (c *compiler) reference(t target) {
-	switch {
-	case t.Ref == nil:
-	case t.parent != nil:
-		c.find(&t.Field, "ref gives the Id of the parent; write %s", t.field.Name)
-	case t.isID() && c.Operation == bulk2.Update:
-	case t.field.Type != "reference":
-		c.find(&t.Field, "ref gives the Id of a record, and %s is no lookup but of type %s", t.field.Name, t.field.Type)
-	case t.Ref.Object != "" && !slices.ContainsFunc(t.field.ReferenceTo, func(o string) bool { return strings.EqualFold(o, t.Ref.Object) }):
-		c.find(&t.Field, "leads to %s, but job %s loads %s", strings.Join(t.field.ReferenceTo, ", "), t.Ref.Job, t.Ref.Object)
-	}
 	if t.Ref == nil || c.failed != nil {
 		return
 	}
+	c.takesID(t, "ref", t.Ref.Object)
 	if c.known == nil {
-		c.failed = fmt.Errorf("field %s refers to job %s, but there is no id map", t.To, t.Ref.Job)
+		c.failed = fmt.Errorf("field %s refers to job %s, but there is no id map", t.To, t.Ref.Job) // a caller's mistake
 		return
 	}
 	if t.Ref.Object != "" {
@@ -172,4 +168,33 @@ func (c *compiler) reference(t target) {
 	case !known:
 		c.find(&t.Field, "ref: neither this plan nor an earlier run into this org has a job %s", t.Ref.Job)
 	}
+}
+
+// takesID checks that a field takes the Id of a record of an object; "" is any.
+func (c *compiler) takesID(t target, key, object string) {
+	leads := func(o string) bool { return strings.EqualFold(o, object) }
+	switch {
+	case t.parent != nil:
+		c.find(&t.Field, "%s gives the Id of the parent; write %s", key, t.field.Name)
+	case t.isID() && (object == "" || leads(c.object.Name)):
+	case t.isID():
+		c.find(&t.Field, "%s gives the Id of a record of %s, but the job writes %s", key, object, c.object.Name)
+	case t.field.Type != "reference":
+		c.find(&t.Field, "%s gives the Id of a record, and %s is no lookup but of type %s", key, t.field.Name, t.field.Type)
+	case object != "" && !slices.ContainsFunc(t.field.ReferenceTo, leads):
+		c.find(&t.Field, "leads to %s, but %s gives the Id of a record of %s", strings.Join(t.field.ReferenceTo, ", "), key, object)
+	}
+}
+
+// findLoaded answers the ids of rows of a job.
+func (c *compiler) findLoaded(job string, rows []string) (map[string][]string, error) {
+	byRow, err := c.known.Find(job, rows)
+	if err != nil {
+		return nil, err
+	}
+	found := make(map[string][]string, len(byRow))
+	for row, id := range byRow {
+		found[row] = []string{id}
+	}
+	return found, nil
 }

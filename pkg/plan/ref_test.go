@@ -34,7 +34,7 @@ func TestJobsInOrder(t *testing.T) {
 		{"no id here", job("a", "", "X: { ref: b, from: b, second_pass: true }") + job("b", "no"), `p.yaml:9:7: job a: field X: second_pass: the job needs an id, by which its own records are found again, as in "id: account_no"`},
 		{"another plan's", job("a", "", "X: { ref: elsewhere, from: b }"), "a"},
 		{"second_pass alone", job("a", "no", "X: { from: b, second_pass: true }"), "p.yaml:10:7: job a: field X: second_pass says when a ref is set; there is none"},
-		{"missing alone", job("a", "no", "X: { from: b, missing: keep }"), "p.yaml:10:7: job a: field X: missing has no meaning without map or ref; take it out"},
+		{"missing alone", job("a", "no", "X: { from: b, missing: keep }"), "p.yaml:10:7: job a: field X: missing has no meaning without map, ref or lookup; take it out"},
 	} {
 		p, err := read("p.yaml", "version: 1\njobs:\n"+test.jobs, environment)
 		var found *Error

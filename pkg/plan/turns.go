@@ -17,21 +17,31 @@ func (c *compiler) after() []string {
 	return slices.Compact(names)
 }
 
-// touches names the objects whose records the job writes, and those that its lookups lead to: Salesforce locks a parent while
-// its children are saved, so two jobs with a parent in common would make rows of each other fail.
-func (c *compiler) touches() []string {
-	objects := []string{c.object.Name}
+// turns names the objects for which the job takes turns with others. It writes records of its own object, and it locks the parents of
+// those: Salesforce locks a parent while its children are saved, so two jobs with a parent in common would make rows of each
+// other fail. It reads what it looks up in the org.
+func (c *compiler) turns() (writes, reads []string) {
+	writes = []string{c.object.Name}
 	for _, t := range c.targets {
-		switch {
-		case t.Ref != nil && t.Ref.Object != "":
-			objects = append(objects, t.Ref.Object)
-		case t.field.Type == "reference":
-			objects = append(objects, t.field.ReferenceTo...)
+		parents := t.field.ReferenceTo
+		if t.Ref != nil && t.Ref.Object != "" {
+			parents = []string{t.Ref.Object}
+		}
+		if t.Lookup != nil {
+			parents = []string{t.lookup.Object}
+		}
+		for _, o := range parents {
+			if t.Lookup != nil || slices.Contains(neverLocked, o) {
+				reads = append(reads, o)
+			}
+			if !slices.Contains(neverLocked, o) && t.field.Type == "reference" {
+				writes = append(writes, o)
+			}
 		}
 	}
-	objects = slices.DeleteFunc(objects, func(o string) bool { return slices.Contains(neverLocked, o) })
-	slices.Sort(objects)
-	return slices.Compact(objects)
+	slices.Sort(writes)
+	slices.Sort(reads)
+	return slices.Compact(writes), slices.Compact(reads)
 }
 
 // neverLocked are the parents that are not locked for their children.

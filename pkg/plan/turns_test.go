@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"migrate/internal/localorg"
+	"migrate/pkg/pipeline"
 	"migrate/pkg/salesforce"
 )
 
@@ -36,12 +37,13 @@ func TestTurnsOfJobs(t *testing.T) {
 		job("accounts", "Account", "Name: name", "ParentId: { ref: accounts, from: parent, second_pass: true }", "OwnerId: { const: 005000000000001AAA }")+
 		job("contacts", "Contact", "LastName: name", "AccountId: { ref: accounts, from: parent }")+
 		job("others", "Contact", "LastName: name", "Account.Legacy_Id__c: parent")+
-		job("leads", "Lead", "LastName: name", "Company: name")+
+		job("leads", "Lead", "LastName: name", "Company: name", "OwnerId: { lookup: User.Email, from: parent }")+
+		job("cases", "Case", "Subject: name", "AccountId: { lookup: Account.Legacy_Id__c, from: parent }")+
 		job("tasks", "Task", "Subject: name", "Status: { const: Open }", "Priority: { const: Normal }", "WhoId: { ref: contacts, from: parent }"), environment)
 	if err != nil {
 		t.Fatal(err)
 	}
-	type turns struct{ After, Touches string }
+	type turns struct{ After, Writes, Reads string }
 	got := map[string]turns{}
 	for _, j := range p.Jobs {
 		src, _, err := j.Source.Open()
@@ -52,15 +54,16 @@ func TestTurnsOfJobs(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		got[j.Name] = turns{strings.Join(compiled.After, " "), strings.Join(compiled.Touches, " ")}
+		got[j.Name] = turns{strings.Join(compiled.After, " "), strings.Join(compiled.Writes, " "), strings.Join(compiled.Reads, " ")}
 	}
 	want := map[string]turns{
-		"accounts":             {"", "Account"},
-		"contacts":             {"accounts", "Account Contact"},
-		"others":               {"", "Account Contact"},
-		"leads":                {"", "Lead"},
-		"tasks":                {"contacts", "Contact Task"},
-		"accounts_second_pass": {"accounts", "Account"},
+		"accounts":             {"", "Account", "User"},
+		"contacts":             {"accounts", "Account Contact", ""},
+		"others":               {"", "Account Contact", ""},
+		"leads":                {"", "Lead", "User"},
+		"cases":                {"", "Account Case", "Account"},
+		"tasks":                {"contacts", "Contact Task", ""},
+		"accounts_second_pass": {"accounts", "Account", ""},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("turns (-want +got)\n%s", diff)
@@ -72,3 +75,7 @@ type noIDs struct{}
 
 func (noIDs) Has(string) (bool, error)                         { return false, nil }
 func (noIDs) Find(string, []string) (map[string]string, error) { return nil, nil }
+func (noIDs) Check(pipeline.Lookup) error                      { return nil }
+func (noIDs) InOrg(pipeline.Lookup, []string) (map[string][]string, error) {
+	return nil, nil
+}

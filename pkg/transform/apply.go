@@ -212,7 +212,7 @@ func (b *batch) referred(w *worker) (func(row int) ([]byte, *fault), error) {
 			ids = append(ids, id)
 		}
 	}
-	found := map[string]string{}
+	found := map[string][]string{}
 	if len(ids) > 0 {
 		var err error
 		if found, err = w.Ref.Find(ids); err != nil {
@@ -221,16 +221,18 @@ func (b *batch) referred(w *worker) (func(row int) ([]byte, *fault), error) {
 	}
 	return func(row int) ([]byte, *fault) {
 		s := list[row]
-		id, ok := found[s.id]
+		records := found[s.id]
 		switch {
 		case s.bad != nil || s.id == "":
 			return nil, s.bad
-		case ok:
-			return []byte(id), nil
+		case len(records) == 1:
+			return []byte(records[0]), nil
+		case len(records) > 1:
+			return nil, w.Ref.ambiguous(s.id, records)
 		case w.Ref.Missing == MissingEmpty:
 			return nil, nil
 		}
-		return nil, &fault{RuleParent, fmt.Sprintf("job %s has brought no row %s into this org: it failed, or was never loaded", w.Ref.Job, show([]byte(s.id)))}
+		return nil, w.Ref.missing(s.id)
 	}, nil
 }
 

@@ -1,5 +1,10 @@
 package transform
 
+import (
+	"fmt"
+	"strings"
+)
+
 // Mapping says which fields are sent and where their values come from.
 type Mapping struct {
 	Fields []Field
@@ -147,13 +152,36 @@ type Mask struct {
 	With string `json:"with,omitempty"` // for each hidden character; "" = *
 }
 
-// Ref puts the Id of a record in place of the source id of the row that it came from.
+// Ref puts the Id of a record in place of what names it in the source: the id of the row that it came from, or the value of a
+// field that it has in the org.
 type Ref struct {
-	Job string // that loaded the row, for messages
-	// Find gives the Ids for source ids; those that are not known are missing from the answer. Its error ends Apply.
-	Find func(sources []string) (map[string]string, error)
-	// Missing says what an id does that is not known: MissingError or MissingEmpty.
+	Job           string // that loaded the row; "" with Object and Field. For messages
+	Object, Field string
+	// Find gives the Ids that the values mean; those that are not known are missing from the answer, and more than one is too
+	// many. Its error ends Apply.
+	Find func(values []string) (map[string][]string, error)
+	// Missing says what a value does that is not known: MissingError or MissingEmpty.
 	Missing Missing
+}
+
+// missing says that there is no record for a value.
+func (r *Ref) missing(value string) *fault {
+	if r.Job == "" {
+		return &fault{RuleParent, fmt.Sprintf("the org has no %s whose %s is %s", r.Object, r.Field, show([]byte(value)))}
+	}
+	return &fault{RuleParent, fmt.Sprintf("job %s has brought no row %s into this org: it failed, or was never loaded", r.Job, show([]byte(value)))}
+}
+
+// shownIDs is how many of the records that a value may mean are named.
+const shownIDs = 3
+
+// ambiguous says that there are several.
+func (r *Ref) ambiguous(value string, ids []string) *fault {
+	named := strings.Join(ids[:min(len(ids), shownIDs)], ", ")
+	if len(ids) > shownIDs {
+		named += ", …"
+	}
+	return &fault{RuleAmbiguousParent, fmt.Sprintf("the org has %d records of %s whose %s is %s: %s", len(ids), r.Object, r.Field, show([]byte(value)), named)}
 }
 
 // Nulls says what an empty source value does.
@@ -181,8 +209,10 @@ const (
 	RuleAmbiguous  = "ambiguous_time" // the hour that comes twice when clocks are set back
 	RuleMap        = "not_in_map"     // Map does not have it
 	RuleExpression = "expression"     // the expression fails for this row
-	RuleParent     = "parent_missing" // Ref knows no record for the id
-	RuleType       = "unfit_value"    // a value of a typed source that the target cannot take, such as an infinity
+	RuleParent     = "parent_missing" // Ref knows no record for the value
+	// RuleAmbiguousParent: Ref knows several.
+	RuleAmbiguousParent = "parent_ambiguous"
+	RuleType            = "unfit_value" // a value of a typed source that the target cannot take, such as an infinity
 )
 
 // Reject is a row that is not sent.

@@ -1,0 +1,118 @@
+package pipeline_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"path/filepath"
+	"strings"
+	"testing"
+	"testing/synctest"
+
+	"migrate/internal/localorg"
+	"migrate/pkg/bulk2"
+	"migrate/pkg/idmap"
+	"migrate/pkg/pipeline"
+	"migrate/pkg/salesforce"
+)
+
+// badPages spoils pages of a query job on their way.
+type badPages struct {
+	pipeline.Querier
+	spoil func(n int, p *bulk2.Page)
+	asked int
+}
+
+func (b *badPages) Page(ctx context.Context, id, locator string, most int) (bulk2.Page, error) {
+	p, err := b.Querier.Page(ctx, id, locator, 7) // small pages
+	b.asked++
+	if err == nil && b.spoil != nil {
+		b.spoil(b.asked, &p)
+	}
+	return p, err
+}
+
+// fewer takes the last row of a page away, which has two lines, with a clean end.
+func fewer(p *bulk2.Page) {
+	body, _ := io.ReadAll(p.Body)
+	p.Body.Close()
+	lines := bytes.SplitAfter(body, []byte("\n"))
+	p.Body = io.NopCloser(bytes.NewReader(bytes.Join(lines[:len(lines)-3], nil)))
+}
+
+// TestLookupNeverShort: all records of the org are in the file, or there is an error and no file.
+func TestLookupNeverShort(t *testing.T) {
+	const rows = 40
+	var text strings.Builder
+	text.WriteString("Name,Legacy_Id__c\n")
+	for i := range rows {
+		fmt.Fprintf(&text, "\"A \"\"%d\"\", line\n2\",%d\n", i, i)
+	}
+	for _, test := range []struct {
+		name  string
+		spoil func(n int, p *bulk2.Page)
+		fails string // part of the error; "" = it works
+	}{
+		{"as it is", nil, ""},
+		{"a page is short once", func(n int, p *bulk2.Page) {
+			if n == 2 {
+				fewer(p)
+			}
+		}, ""},
+		{"a page is short always", func(n int, p *bulk2.Page) {
+			if n > 1 {
+				fewer(p)
+			}
+		}, "a page has 6 rows where the org says 7"},
+		{"a page breaks off once", func(n int, p *bulk2.Page) {
+			if n == 3 {
+				p.Body = io.NopCloser(io.MultiReader(io.LimitReader(p.Body, 50), failing{}))
+			}
+		}, ""},
+		{"the pages end early", func(n int, p *bulk2.Page) {
+			if n == 3 {
+				p.Next = ""
+			}
+		}, "found 40 rows and gave 21"},
+		{"the pages go round", func(n int, p *bulk2.Page) {
+			if n > 3 {
+				p.Next = "MTQ"
+			}
+		}, "lead back"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				b := newBench(t, localorg.Config{}, text.String(), nil)
+				if _, err := b.run(t.Context()); err != nil {
+					t.Fatal(err)
+				}
+				l := pipeline.Lookup{Object: "Account", Field: "Name"}
+				path := filepath.Join(t.TempDir(), "lookup.db")
+				n, err := l.Write(t.Context(), &badPages{Querier: b.client, spoil: test.spoil}, path, 0)
+				file, openErr := idmap.OpenLookup(t.Context(), path)
+				if test.fails != "" {
+					if err == nil || !strings.Contains(err.Error(), test.fails) || !errors.Is(err, salesforce.ErrTemporary) || openErr == nil {
+						t.Fatalf("%v; opening: %v", err, openErr)
+					}
+					return
+				}
+				if err != nil || openErr != nil || n != rows {
+					t.Fatal(n, err, openErr)
+				}
+				defer file.Close()
+				for i := range rows {
+					name := fmt.Sprintf("A \"%d\", line\n2", i)
+					if found, err := file.Find(t.Context(), []string{name}); err != nil || len(found[name]) != 1 {
+						t.Fatalf("%q: %v, %v", name, found, err)
+					}
+				}
+			})
+		})
+	}
+}
+
+type failing struct{}
+
+func (failing) Read([]byte) (int, error) { return 0, io.ErrUnexpectedEOF }
