@@ -71,8 +71,8 @@ func (c *compiler) meaning(column string, loosely bool) match {
 		lead  string
 		alike func(f *salesforce.Field) bool
 	}{
-		{byLabel, "it is the label of ", func(f *salesforce.Field) bool { return f.Label != "" && strings.EqualFold(f.Label, column) }},
-		{byForm, "it resembles ", func(f *salesforce.Field) bool {
+		{byLabel, "the label of ", func(f *salesforce.Field) bool { return f.Label != "" && strings.EqualFold(f.Label, column) }},
+		{byForm, "resembles ", func(f *salesforce.Field) bool {
 			return loosely && form != "" && (string(bare(f.Name)) == form || string(bare(f.Label)) == form)
 		}},
 	} {

@@ -38,20 +38,20 @@ func TestAutoMapByLabel(t *testing.T) {
 		{"names and labels", adhoc("insert", "Account", ""), table{"account name", "Phone", "Legacy Id"},
 			[]string{"account name → Name", "Phone → Phone", "Legacy Id → Legacy_Id__c"}, "by the labels of the fields: account name → Name, Legacy Id → Legacy_Id__c", nil},
 		{"the name wins", adhoc("insert", "Account", ""), table{"Name", "Account Name"}, nil, "",
-			[]string{`job j: source column "Account Name": it is the label of Name, to which column "Name" goes by its name; send it to one with --map "Account Name=FIELD" or leave it out with --map "Account Name="`}},
+			[]string{`job j: source column "Account Name" fits no field for sure: the label of Name, to which column "Name" goes by its name; send it to one with --map "Account Name=FIELD" or leave it out with --map "Account Name="`}},
 		{"two columns", adhoc("insert", "Account", ""), table{"Name", "Account Fax", "ACCOUNT FAX"}, nil, "", []string{
-			`job j: source column "Account Fax": it is the label of Fax, and column "ACCOUNT FAX" could go there as well; send it to one with --map "Account Fax=FIELD" or leave it out with --map "Account Fax="`,
-			`job j: source column "ACCOUNT FAX": it is the label of Fax, and column "Account Fax" could go there as well; send it to one with --map "ACCOUNT FAX=FIELD" or leave it out with --map "ACCOUNT FAX="`,
+			`job j: source column "Account Fax" fits no field for sure: the label of Fax, and column "ACCOUNT FAX" could go there as well; send it to one with --map "Account Fax=FIELD" or leave it out with --map "Account Fax="`,
+			`job j: source column "ACCOUNT FAX" fits no field for sure: the label of Fax, and column "Account Fax" could go there as well; send it to one with --map "ACCOUNT FAX=FIELD" or leave it out with --map "ACCOUNT FAX="`,
 		}},
 		{"two columns of one name", adhoc("insert", "Account", ""), table{"Name", "Account Fax", "Account Fax"}, nil, "", []string{
-			`job j: source column "Account Fax": it is the label of Fax, and column "Account Fax" could go there as well; send it to one with --map "Account Fax=FIELD" or leave it out with --map "Account Fax="`,
+			`job j: source column "Account Fax" fits no field for sure: the label of Fax, and column "Account Fax" could go there as well; send it to one with --map "Account Fax=FIELD" or leave it out with --map "Account Fax="`,
 		}},
 		{"two fields", adhoc("insert", "Odd__c", ""), table{"Name", "side"}, nil, "", []string{
-			`job j: source column "side": it is the label of Left__c and Right__c, so say which is meant; send it to one with --map "side=FIELD" or leave it out with --map "side="`}},
+			`job j: source column "side" fits no field for sure: the label of Left__c and Right__c, so say which is meant; send it to one with --map "side=FIELD" or leave it out with --map "side="`}},
 		{"read-only fields do not count", adhoc("insert", "Odd__c", ""), table{"Name", "total"}, nil, "", []string{
 			`job j: source column "total" fits no field of Odd__c; did you mean Sum2__c?; send it to one with --map "total=FIELD" or leave it out with --map "total="`}},
 		{"set already", adhoc("insert", "Account", "", "company=Name"), table{"company", "Account Name"}, nil, "", []string{
-			`job j: source column "Account Name": it is the label of Name, which is set from column company already; send it to one with --map "Account Name=FIELD" or leave it out with --map "Account Name="`}},
+			`job j: source column "Account Name" fits no field for sure: the label of Name, which is set from column company already; send it to one with --map "Account Name=FIELD" or leave it out with --map "Account Name="`}},
 		{"a delete goes by the name Id", adhoc("delete", "Account", ""), table{"Account ID"}, nil, "", []string{
 			`job j: source column "Account ID": delete takes the column Id alone; leave it out with --map "Account ID="`,
 			`job j: delete finds records by Id, which is not mapped; send a column to it with --map COLUMN=Id`}},
