@@ -100,7 +100,7 @@ func (a *app) foresee(ctx context.Context, p *plan.Plan, org orgSpec, options pi
 	}
 	var list []pipeline.Forecast
 	for _, j := range jobs {
-		f, err := pipeline.Foresee(ctx, j, options, scan)
+		f, err := pipeline.Foresee(ctx, j, options, scan, dir)
 		if err != nil {
 			return fmt.Errorf("job %s: %w", j.Name, err)
 		}

@@ -59,7 +59,7 @@ func (j *jobRun) newCutter(split sources.Split, from sources.Position, emit func
 
 // add takes one batch, up to the given row number of the split (exclusive; rows behind it are not looked at).
 func (c *cutter) add(ctx context.Context, b sources.Batch, end int64) error {
-	out, err := c.j.Mapping.Apply(b.Rows)
+	out, err := c.j.Mapping.Apply(b.Rows, c.j.claim(ctx, c.split, b.Pos))
 	if err != nil {
 		return err
 	}
@@ -302,7 +302,7 @@ func (j *jobRun) eachSent(ctx context.Context, c *chunk, selection checkpoint.Se
 		}
 		err = func() error {
 			defer b.Rows.Release()
-			out, err := j.Mapping.Apply(b.Rows)
+			out, err := j.Mapping.Apply(b.Rows, j.claim(ctx, c.split, b.Pos))
 			if err != nil {
 				return err
 			}

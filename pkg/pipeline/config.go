@@ -105,6 +105,7 @@ type Job struct {
 	Key        string   // source column copied into success.csv; "" = none
 	ID         string   // source column whose value names the row in the id map; "" = none
 	Limit      int64    // source rows to read; 0 = all
+	First      string   // job that has worked on the same source before; which rows were unique then holds again. "" = none
 	Reports    string   // folder of the reports below the run folder; "" = the run folder itself
 	After      []string // jobs that are to be done before, as far as they stand before this one
 	// Writes are the objects whose records are written, or locked because they are parents; Reads are those that must not change

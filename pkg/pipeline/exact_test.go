@@ -30,6 +30,7 @@ type load struct {
 	Name, Object, ExternalID string
 	Operation                bulk2.Operation
 	Paths                    []string
+	Unique                   []string // source columns in which no two rows are the same
 
 	rows   map[string]loadRow // by number
 	blank  int64
@@ -153,7 +154,7 @@ func accountLoad(t testing.TB, dir string, files, rows int) *load {
 // contactLoad writes inserts of contacts into one file.
 func contactLoad(t testing.TB, dir string, rows int) *load {
 	t.Helper()
-	l := &load{Name: "contacts", Object: "Contact", Operation: bulk2.Insert}
+	l := &load{Name: "contacts", Object: "Contact", Operation: bulk2.Insert, Unique: []string{"_no"}} // every row finds that it is the first
 	w := l.writer(dir, "_no,LastName,Description,Birthdate")
 	for i := range rows {
 		n := i - i%2 // pairs of equal rows
@@ -175,7 +176,7 @@ func (l *load) job() (pipeline.Job, error) {
 		return pipeline.Job{}, err
 	}
 	job := pipeline.Job{Name: l.Name, Object: l.Object, Operation: l.Operation, ExternalID: l.ExternalID, Source: src, Key: "_no", Reports: l.Name}
-	var m transform.Mapping
+	m := transform.Mapping{Unique: l.Unique}
 	for _, f := range src.Schema().Fields() {
 		if strings.HasPrefix(f.Name, "_") {
 			continue

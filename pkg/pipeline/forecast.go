@@ -38,11 +38,16 @@ const (
 )
 
 // Foresee reads a job's rows and tells what would become of them before they are sent. Nothing is written and the org is not
-// asked, save by lookups that the mapping brings along. With all it reads every row, else the first of each split.
-func Foresee(ctx context.Context, j Job, o Options, all bool) (Forecast, error) {
+// asked, save by lookups that the mapping brings along. With all it reads every row, else the first of each split. dir is a folder for
+// what it must remember meanwhile.
+func Foresee(ctx context.Context, j Job, o Options, all bool, dir string) (total Forecast, err error) {
 	o = o.withDefaults()
-	total := Forecast{Rules: map[string]int64{}, Example: map[string]Example{}, Exact: true}
+	total = Forecast{Rules: map[string]int64{}, Example: map[string]Example{}, Exact: true}
 	run := &jobRun{Job: j}
+	if err := run.openClaims(ctx, dir); err != nil {
+		return Forecast{}, err
+	}
+	defer func() { err = errors.Join(err, run.closeClaims()) }()
 	left := j.Limit
 	for _, s := range j.Source.Splits() {
 		if j.Limit > 0 && left == 0 {
@@ -120,7 +125,7 @@ func (j *jobRun) foresee(ctx context.Context, s sources.Split, most int64, total
 			rows := b.Rows.NewSlice(0, int64(n))
 			defer rows.Release()
 			b.Bad = b.Bad[:sort.Search(len(b.Bad), func(i int) bool { return b.Bad[i].Pos.Row >= end })]
-			out, err := j.Mapping.Apply(rows)
+			out, err := j.Mapping.Apply(rows, j.claim(ctx, s, b.Pos))
 			if err != nil {
 				return err
 			}

@@ -44,7 +44,7 @@ func TestForesee(t *testing.T) {
 		t.Fatal(err)
 	}
 	job := pipeline.Job{Name: "j", Source: src, Mapping: m, Columns: []pipeline.Column{{Header: "Name"}, {Header: "Amount"}}}
-	exact, err := pipeline.Foresee(t.Context(), job, pipeline.Options{ChunkRows: 20_000}, true)
+	exact, err := pipeline.Foresee(t.Context(), job, pipeline.Options{ChunkRows: 20_000}, true, t.TempDir())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -53,7 +53,7 @@ func TestForesee(t *testing.T) {
 		exact.Example[transform.RuleNumber].Line != 9 {
 		t.Errorf("exact %+v", exact)
 	}
-	about, err := pipeline.Foresee(t.Context(), job, pipeline.Options{ChunkRows: 20_000}, false)
+	about, err := pipeline.Foresee(t.Context(), job, pipeline.Options{ChunkRows: 20_000}, false, t.TempDir())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -70,7 +70,7 @@ func TestForesee(t *testing.T) {
 		t.Errorf("about %+v", about)
 	}
 	job.Limit = 1234
-	limited, err := pipeline.Foresee(t.Context(), job, pipeline.Options{}, false)
+	limited, err := pipeline.Foresee(t.Context(), job, pipeline.Options{}, false, t.TempDir())
 	if err != nil || limited.Read != 1234 || !limited.Exact || limited.Rows+limited.Filtered+limited.Rejected != 1234 {
 		t.Errorf("limited %+v %v", limited, err)
 	}

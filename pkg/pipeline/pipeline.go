@@ -110,7 +110,10 @@ func (r *run) work(ctx context.Context) error {
 	if err := r.jobs(ctx, done); err != nil {
 		return err
 	}
-	return r.haltCause
+	if r.haltCause != nil {
+		return r.haltCause
+	}
+	return r.forgetClaims()
 }
 
 // jobs works on the jobs that are not done, as many at once as do not wait for one another.
@@ -181,6 +184,7 @@ type jobRun struct {
 	newlines atomic.Int64 // values whose line breaks were made LF
 	cut      counts       // values that the mapping shortened, by field
 	refused  atomic.Bool  // the org would refuse what else could be sent: send nothing more
+	claims   *checkpoint.Claims
 }
 
 // counts counts by name. Its zero value is ready; several goroutines may add.
@@ -231,6 +235,10 @@ func (j *jobRun) work(ctx context.Context) (done bool, err error) {
 		j.Events.JobStarted(j.Name)
 	}
 	j.checkErrors()
+	if err := j.openClaims(ctx, j.Dir); err != nil {
+		return false, err
+	}
+	defer func() { err = errors.Join(err, j.closeClaims()) }()
 
 	g, work := errgroup.WithContext(ctx)
 	chunks := make(chan *chunk)
@@ -318,11 +326,15 @@ func (j *jobRun) readUnsettled(ctx context.Context, list []checkpoint.Unsettled,
 }
 
 // readSplits cuts what is left of every split, several splits at once. With a row limit they are read one by one, so that
-// the same rows are taken on every run.
+// the same rows are taken on every run; so they are where rows claim what must be theirs alone, so that the first in the order of the
+// files has it.
 func (j *jobRun) readSplits(ctx context.Context, splits []checkpoint.Split, chunks chan<- *chunk) error {
 	var before int64
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(j.Readers)
+	if j.claims != nil {
+		g.SetLimit(1)
+	}
 	for _, sp := range splits {
 		end := int64(math.MaxInt64)
 		if j.Limit > 0 {

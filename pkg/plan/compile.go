@@ -50,7 +50,7 @@ func (j Job) Compile(src sources.Source, describe func(object string) (*salesfor
 	if err := errorOf(c.findings); err != nil {
 		return pipeline.Job{}, Decisions{}, err
 	}
-	out := pipeline.Job{Name: j.Name, Object: c.object.Name, Operation: j.Operation, Source: src, Mapping: mapped, Limit: j.Limit, Key: c.keyColumn(), ID: j.ID,
+	out := pipeline.Job{Name: j.Name, Object: c.object.Name, Operation: j.Operation, Source: src, Mapping: mapped, Limit: j.Limit, Key: c.keyColumn(), ID: j.ID, First: j.First,
 		After: c.after()}
 	out.Writes, out.Reads = c.turns()
 	if c.key != nil {
@@ -142,10 +142,13 @@ func (c *compiler) compile() {
 	c.required()
 }
 
-// rowID checks the column by which other jobs refer to the rows.
+// rowID checks the columns by which rows are told apart.
 func (c *compiler) rowID() {
 	if c.ID != "" {
 		c.sourceColumn(Field{Line: c.Line}, c.ID)
+	}
+	for _, name := range c.Unique {
+		c.sourceColumn(Field{Line: c.Line}, name)
 	}
 }
 
@@ -171,7 +174,7 @@ func (c *compiler) permitted() {
 
 // mapping is what transform is to do. An empty key is never cleared: it says which record is meant.
 func (c *compiler) mapping() transform.Mapping {
-	m := transform.Mapping{Nulls: c.Nulls, Where: c.Where, Timezone: c.Timezone}
+	m := transform.Mapping{Nulls: c.Nulls, Where: c.Where, Unique: c.Unique, Timezone: c.Timezone}
 	for _, t := range c.targets {
 		f := transform.Field{To: t.header, From: t.From, Columns: t.Columns, With: t.With, Const: t.Const, Expr: t.Expr, Kind: kindOf(t.value()), Steps: t.Steps, Nulls: t.Nulls}
 		switch {

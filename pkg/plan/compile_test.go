@@ -406,7 +406,7 @@ func TestKeyIsNotCleared(t *testing.T) {
 	}
 	in := b.NewRecordBatch()
 	defer in.Release()
-	res, err := out.Mapping.Apply(in)
+	res, err := out.Mapping.Apply(in, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

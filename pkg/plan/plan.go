@@ -30,6 +30,8 @@ type Job struct {
 
 	// ID is the source column that names a row; other jobs refer to rows by it. "" = none.
 	ID string `json:"id,omitempty"`
+	// Unique are source columns in which, taken together, no two rows may be the same.
+	Unique []string `json:"unique,omitempty"`
 	// First is the job whose rows this one sets lookups of, when all are loaded; "" = it is no second pass.
 	First string `json:"first,omitempty"`
 	// Later are the source columns that the second pass of this job uses.

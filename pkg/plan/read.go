@@ -132,6 +132,7 @@ func (r *reader) oneJob(e entry) Job {
 			"fields":    func(e entry) { j.Fields = r.fields(e.value) },
 			"nulls":     func(e entry) { j.Nulls = r.nulls(e.value) },
 			"id":        func(e entry) { j.ID = r.word("id", e.value) },
+			"unique":    func(e entry) { j.Unique = r.oneOrMore("unique", e.value) },
 			"where":     func(e entry) { j.Where = r.word("where", e.value) },
 			"timezone":  func(e entry) { j.Timezone = r.word("timezone", e.value) },
 		},

@@ -64,6 +64,16 @@ func (s *Sample) read(ctx context.Context, split sources.Split, rows int64) erro
 	return nil
 }
 
+// SpoolHead is Spool of the first rows of a table; the query is one that Table made.
+func (q Query) SpoolHead(ctx context.Context, path string, rows int64, lookup func(string) (string, bool)) (Source, error) {
+	dsn, err := expand(q.DSN, lookup)
+	if err != nil {
+		return Source{}, fmt.Errorf("database %s: %w", q.From, err)
+	}
+	q.SQL = sources.Query{DSN: dsn}.Head(q.Name, rows).SQL
+	return q.Spool(ctx, path, lookup)
+}
+
 // Release gives the memory of the rows back.
 func (s *Sample) Release() {
 	for _, b := range s.batches {
@@ -109,7 +119,7 @@ func (s *Sample) try(f transform.Field, timezone string) (trial, error) {
 	}
 	var t trial
 	for _, b := range s.batches {
-		result, err := p.Apply(b)
+		result, err := p.Apply(b, nil)
 		if err != nil {
 			return trial{}, err
 		}

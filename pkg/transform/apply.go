@@ -26,11 +26,17 @@ func (r Result) Input(row int) int {
 	return r.Origin[row]
 }
 
-// Apply carries out the plan on a batch. Every row of the input is in Rows, in Rejects, or was filtered by Where.
-func (p *Plan) Apply(in arrow.RecordBatch) (Result, error) {
+// Apply carries out the plan on a batch. Every row of the input is in Rows, in Rejects, or was filtered by Where. claim is asked where
+// the mapping has Unique; nil lets all rows pass.
+func (p *Plan) Apply(in arrow.RecordBatch, claim Claim) (Result, error) {
 	b := &batch{in: in, rows: int(in.NumRows()), faults: map[int]Reject{}}
 	if p.where != nil {
 		b.filter(p.where)
+	}
+	if len(p.unique) > 0 && claim != nil {
+		if err := b.claim(p.unique, claim); err != nil {
+			return Result{}, err
+		}
 	}
 	cols := make([]arrow.Array, 0, len(p.columns))
 	defer func() {

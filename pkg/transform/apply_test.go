@@ -84,7 +84,7 @@ func TestApply(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			got, err := p.Apply(in)
+			got, err := p.Apply(in, nil)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -119,7 +119,7 @@ func TestApplySlice(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	got, err := p.Apply(in)
+	got, err := p.Apply(in, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

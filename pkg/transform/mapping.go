@@ -12,6 +12,10 @@ type Mapping struct {
 	// Where is an expression over the source columns that is true for the rows to send; "" sends all. The other rows are
 	// left out and counted as filtered.
 	Where string
+	// Unique are source columns whose values, taken together, no two rows have. A row that has them although an earlier one does is
+	// rejected. Rows that Where leaves out do not count, nor do those that are empty in all of the columns; those rejected for
+	// another reason do count.
+	Unique []string
 	// Timezone is that of times that name none, for fields that do not say: an IANA name such as Europe/Berlin, or UTC. ""
 	// refuses such times.
 	Timezone string
@@ -212,7 +216,8 @@ const (
 	RuleParent     = "parent_missing" // Ref knows no record for the value
 	// RuleAmbiguousParent: Ref knows several.
 	RuleAmbiguousParent = "parent_ambiguous"
-	RuleType            = "unfit_value" // a value of a typed source that the target cannot take, such as an infinity
+	RuleDuplicate       = "duplicate_row" // an earlier row has the same in the columns of Unique
+	RuleType            = "unfit_value"   // a value of a typed source that the target cannot take, such as an infinity
 )
 
 // Reject is a row that is not sent.

@@ -13,6 +13,7 @@ import (
 type Plan struct {
 	columns []column
 	where   *expression // nil: all rows
+	unique  []int       // columns of the input
 	out     *arrow.Schema
 }
 
@@ -40,6 +41,14 @@ func Compile(m Mapping, in *arrow.Schema) (*Plan, error) {
 		if p.where, err = compileExpression(m.Where, in, true); err != nil {
 			errs = append(errs, &MappingError{Problem: "where: " + err.Error()})
 		}
+	}
+	for _, name := range m.Unique {
+		found := in.FieldIndices(name)
+		if len(found) != 1 {
+			errs = append(errs, &MappingError{Column: name, Problem: fmt.Sprintf("unique: the source has %d columns named %q", len(found), name)})
+			continue
+		}
+		p.unique = append(p.unique, found[0])
 	}
 	if _, err := location(m.Timezone); err != nil {
 		errs = append(errs, &MappingError{Problem: err.Error()})
@@ -152,10 +161,16 @@ func (c *column) name() string {
 // Schema has one utf8 field per field of the mapping, in that order, named as Field.To.
 func (p *Plan) Schema() *arrow.Schema { return p.out }
 
+// Unique says whether rows are compared with one another, so that Apply needs a Claim.
+func (p *Plan) Unique() bool { return len(p.unique) > 0 }
+
 // Unsent names the source columns that the mapping does not send and that no expression reads, in source order.
 func (m Mapping) Unsent(in *arrow.Schema) []string {
 	used := map[string]bool{}
 	texts := []string{m.Where}
+	for _, name := range m.Unique {
+		used[name] = true
+	}
 	for _, f := range m.Fields {
 		if f.Const == nil {
 			used[f.From] = true

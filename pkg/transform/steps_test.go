@@ -103,7 +103,7 @@ func TestSteps(t *testing.T) {
 // applied gives the values of the first field, by row of the input; a reject shows as ! and its rule, a filtered row as -.
 func applied(t *testing.T, p *transform.Plan, in arrow.RecordBatch) string {
 	t.Helper()
-	got, err := p.Apply(in)
+	got, err := p.Apply(in, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -283,7 +283,7 @@ func TestTruncateCounts(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	got, err := p.Apply(in)
+	got, err := p.Apply(in, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
