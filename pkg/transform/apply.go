@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"slices"
+	"unsafe"
 
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
@@ -148,7 +149,7 @@ func (b *batch) computed(c *column) (arrow.Array, error) {
 	builder := array.NewStringBuilder(memory.DefaultAllocator)
 	defer builder.Release()
 	builder.Reserve(b.rows)
-	w := worker{column: c, in: b.in}
+	w := worker{column: c, in: b.in, bufs: [2][]byte{make([]byte, 0, scratchBytes), make([]byte, 0, scratchBytes)}}
 	if c.expr != nil {
 		w.eval = c.expr.over(b.in)
 	}
@@ -242,7 +243,11 @@ func (b *batch) referred(w *worker) (func(row int) ([]byte, *fault), error) {
 	}, nil
 }
 
-// worker makes the values of one column of one batch. Its buffers are used again for each row.
+// scratchBytes is the size of a buffer of a worker. A longer value gets memory of its own.
+const scratchBytes = 512
+
+// worker makes the values of one column of one batch. Its buffers are used again for each row. They are never exchanged for what a reader or
+// a step gave back, since that may lie in the source, or in a map.
 type worker struct {
 	*column
 	in   arrow.RecordBatch
@@ -258,21 +263,25 @@ func (w *worker) scratch() []byte {
 	return w.bufs[w.next][:0]
 }
 
-func (w *worker) keep(b []byte) {
-	if cap(b) > cap(w.bufs[w.next]) && cap(b) < 1<<20 {
-		w.bufs[w.next] = b
-	}
-}
-
 func (w *worker) value(row int) ([]byte, *fault) {
 	text, bad := w.origin(row)
 	for _, s := range w.steps {
 		if bad != nil || len(text) == 0 {
 			break
 		}
-		text, bad = s(w.scratch(), text)
+		out := w.scratch()
+		if lies(text, out) { // a step before gave back what it got
+			out = w.scratch()
+		}
+		text, bad = s(out, text)
 	}
 	return text, bad
+}
+
+// lies says whether text lies in the memory of a buffer.
+func lies(text, buffer []byte) bool {
+	at, from := uintptr(unsafe.Pointer(unsafe.SliceData(text))), uintptr(unsafe.Pointer(unsafe.SliceData(buffer)))
+	return from <= at && at < from+uintptr(cap(buffer))
 }
 
 // origin reads what the steps begin with.
@@ -313,9 +322,7 @@ func (w *worker) origin(row int) ([]byte, *fault) {
 	if col.IsNull(row) {
 		return nil, nil
 	}
-	text, bad := w.read[0](w.scratch(), col, row)
-	w.keep(text)
-	return text, bad
+	return w.read[0](w.scratch(), col, row)
 }
 
 // kept lists the rows that are neither filtered nor rejected; nil when that is all of them.
