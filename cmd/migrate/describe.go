@@ -66,6 +66,22 @@ func (a *app) describeCommand() *cobra.Command {
 	return cmd
 }
 
+// describer asks the org once for each object.
+func describer(ctx context.Context, client *salesforce.Client) func(object string) (*salesforce.SObject, error) {
+	known := map[string]*salesforce.SObject{}
+	return func(object string) (*salesforce.SObject, error) {
+		key := strings.ToLower(object)
+		if o, ok := known[key]; ok {
+			return o, nil
+		}
+		o, err := client.Describe(ctx, object)
+		if err == nil {
+			known[key] = o
+		}
+		return o, err
+	}
+}
+
 // describeWhat says which objects are wanted.
 type describeWhat struct {
 	objects      []string

@@ -26,7 +26,7 @@ func (a *app) loadCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "load FILE…",
 		Short: "Load files into one object",
-		Long: "Load CSV or Parquet files into one object, a pattern of them, or - for CSV on standard input. Columns are sent to the fields of the same name; --map sends one elsewhere.\n" +
+		Long: "Load CSV or Parquet files into one object, a pattern of them, or - for CSV on standard input. Columns are sent to the fields of the same name, or label where that leaves no choice; --map sends one elsewhere.\n" +
 			"A column that fits no field is an error, unless --map COLUMN= or --unmapped ignore leaves it out.",
 		Example: "  migrate load accounts.csv --object Account --operation insert --map company=Name --org local",
 		Args:    cobra.MinimumNArgs(1),

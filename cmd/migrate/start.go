@@ -9,7 +9,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 	"time"
 
 	"migrate/pkg/bulk2"
@@ -136,18 +135,7 @@ func (a *app) findFiles(ctx context.Context, list []plan.Job, dir string) ([]pla
 // compile opens the sources of the jobs and checks the jobs against the org. skip names jobs that are done already. It also
 // returns the jobs as they were decided, for resume.
 func (a *app) compile(ctx context.Context, client *salesforce.Client, list []plan.Job, skip map[string]bool, parents plan.Parents, out *output) ([]pipeline.Job, []plan.Job, error) {
-	described := map[string]*salesforce.SObject{}
-	describe := func(object string) (*salesforce.SObject, error) {
-		key := strings.ToLower(object)
-		if o, ok := described[key]; ok {
-			return o, nil
-		}
-		o, err := client.Describe(ctx, object)
-		if err == nil {
-			described[key] = o
-		}
-		return o, err
-	}
+	describe := describer(ctx, client)
 	var jobs []pipeline.Job
 	var pinned []plan.Job
 	var found plan.Error

@@ -31,7 +31,7 @@
 // What is wrong with a plan is an *Error with one Finding for each fault: where it is, what it is, what to do. All other
 // errors come from outside: the file cannot be read, the org does not answer. What is not wrong but should be known before
 // rows are sent is in Decisions. Nothing is guessed: a column is sent only to the field that the plan names, or with AutoMap
-// to the one that has its name.
+// to the one that has its name, or its label where that leaves no choice, which a note then tells.
 //
 // Plans and jobs hold no state; all functions may be called from several goroutines at once.
 package plan

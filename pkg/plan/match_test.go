@@ -19,6 +19,7 @@ func twins(object string) (*salesforce.SObject, error) {
 		for _, name := range []string{"Left__c", "Right__c"} {
 			o.Fields = append(o.Fields, salesforce.Field{Name: name, Label: "Side", Type: "string", Nillable: true, Createable: true, Updateable: true})
 		}
+		o.Fields = append(o.Fields, salesforce.Field{Name: "Due__c", Label: "Due", Type: "datetime", Nillable: true, Createable: true, Updateable: true})
 		o.Fields = append(o.Fields, salesforce.Field{Name: "Sum2__c", Label: "Total", Type: "currency", Calculated: true, Nillable: true})
 	}
 	return o, err

@@ -98,11 +98,12 @@ func booleanWords(values []string) string {
 	if len(yes)+len(no) != len(seen) || len(seen) == 0 {
 		return ""
 	}
+	noYes, noNo := len(yes) == 0, len(no) == 0
 	for _, pair := range opposites {
 		switch {
-		case len(no) == 0 && yes[pair[0]] && pair[1] != "":
+		case noNo && yes[pair[0]] && pair[1] != "":
 			no[pair[1]] = true
-		case len(yes) == 0 && no[pair[1]]:
+		case noYes && no[pair[1]]:
 			yes[pair[0]] = true
 		}
 	}

@@ -37,7 +37,7 @@ type Job struct {
 	// Later are the source columns that the second pass of this job uses.
 	Later []string `json:"later,omitempty"`
 
-	// AutoMap sends each source column that Fields does not name to the field of the same name. A column without such a
+	// AutoMap sends each source column that Fields does not name to the field of the same name or label. A column without such a
 	// field is a finding, or with IgnoreUnmapped it is not sent.
 	AutoMap        bool  `json:"auto_map,omitempty"`
 	FoldColumns    bool  `json:"fold_columns,omitempty"` // names of source columns are compared without case

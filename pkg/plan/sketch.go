@@ -113,7 +113,7 @@ func (d *drawing) match() error {
 		case m.to == "" && m.why != "":
 			e.out, e.why = true, m.why
 		case m.to == "":
-			e.out, e.why = true, "fits no field"+d.nearest(e.column)
+			e.out, e.why = true, "fits no field"+c.near(e.column)
 		case times[strings.ToLower(m.to)] > 1:
 			e.out, e.why = true, "another column has this name in another case; one of them can be sent"
 		default:
@@ -134,28 +134,36 @@ func (d *drawing) match() error {
 	return nil
 }
 
-// nearest suggests fields for a column that fits none.
-func (d *drawing) nearest(column string) string {
+// near suggests fields that may be set for a column that fits none: first those whose name or label it resembles, then those of which it
+// is a part.
+func (c *compiler) near(column string) string {
 	const most = 3
 	var words []string
-	name := map[string]string{}
-	for _, f := range slices.Backward(d.object.Fields) {
-		name[f.Label] = f.Name
-	}
-	for _, f := range d.object.Fields {
-		words = append(words, f.Name, f.Label)
-		name[f.Name] = f.Name
-	}
-	var near []string
-	for _, w := range nearest(column, words) {
-		if n := name[w]; !slices.Contains(near, n) && len(near) < most {
-			near = append(near, n)
+	name := map[string]string{} // of a field, by its name and by its label
+	for i := range c.object.Fields {
+		if f := &c.object.Fields[i]; c.settable(f) {
+			words = append(words, f.Name, f.Label)
+			name[f.Name], name[f.Label] = f.Name, f.Name
 		}
 	}
-	if len(near) == 0 {
+	found := nearest(column, words)
+	if part := string(bare(column)); len(part) >= 3 {
+		for _, w := range words {
+			if strings.Contains(string(bare(w)), part) {
+				found = append(found, w)
+			}
+		}
+	}
+	var names []string
+	for _, w := range found {
+		if n := name[w]; !slices.Contains(names, n) && len(names) < most {
+			names = append(names, n)
+		}
+	}
+	if len(names) == 0 {
 		return ""
 	}
-	return "; nearest: " + strings.Join(near, ", ")
+	return "; nearest: " + strings.Join(names, ", ")
 }
 
 // idName is how columns are called that name a row.
@@ -197,6 +205,11 @@ func (d *drawing) externalIDs() []string {
 // job lacks.
 func (d *drawing) judge() (refused bool, err error) {
 	p, err := read(d.Job.Path, d.text(), d.Lookup)
+	if found := new(Error); errors.As(err, &found) { // lines of a file that is not there yet help nobody
+		for i := range found.Findings {
+			found.Findings[i].Line, found.Findings[i].Column = 0, 0
+		}
+	}
 	if err != nil {
 		return false, err
 	}

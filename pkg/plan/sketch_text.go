@@ -24,7 +24,7 @@ func (d *drawing) text() string {
 	}
 	j := d.Job
 	line(0, fmt.Sprintf("# Sketched by migrate init from the columns of the source, %s, and the fields of %s.", d.Sample, d.object.Name), "")
-	line(0, "# What stands behind a # is not done. Go through all lines, then check the plan: migrate plan "+comment(filepath.Base(j.Path)), "")
+	line(0, "# What stands behind a # is not done. Go through all lines, then check the plan with migrate plan.", "")
 	line(0, "version: 1", "")
 	if q := j.Source.Query; q != nil {
 		line(0, fmt.Sprintf("sources: { %s: { %s: %s } }", yamlText(q.From), databaseKind(q.DSN, d.Lookup), yamlText(d.address(q.DSN))), "")
@@ -169,7 +169,7 @@ func Table(address, table string, lookup func(string) (string, bool)) (Source, e
 	if err := errorOf(r.findings); err != nil {
 		return Source{}, err
 	}
-	return Source{Kind: KindQuery, Query: &Query{From: "db", DSN: dsn, Name: table}}, nil
+	return Source{Kind: KindQuery, Query: &Query{From: "db", DSN: dsn, SQL: "select * from " + table, Name: table}}, nil
 }
 
 // databaseKind is the key of a plan under which an address stands.
