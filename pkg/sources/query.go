@@ -3,18 +3,12 @@ package sources
 import (
 	"context"
 	"database/sql"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"net/url"
 	"os"
-	"path/filepath"
 	"strings"
 
-	"github.com/apache/arrow-go/v18/arrow"
-	"github.com/apache/arrow-go/v18/arrow/array"
-	"github.com/apache/arrow-go/v18/arrow/ipc"
-	"github.com/apache/arrow-go/v18/arrow/memory"
 	"github.com/go-sql-driver/mysql"
 	_ "github.com/jackc/pgx/v5/stdlib"  // postgres
 	_ "github.com/microsoft/go-mssqldb" // sqlserver
@@ -22,23 +16,19 @@ import (
 	_ "modernc.org/sqlite"              // sqlite
 )
 
-// Query is a query of a database. Its result is read once, into a file, and from there as often as it takes: a database gives no
-// promise that it answers twice the same.
+// Query is a query of a database. Its result is read once, into a file (Spool) or range by range into several (Divide), and from
+// there as often as it takes: a database gives no promise that it answers twice the same.
 type Query struct {
 	// DSN says where the database is and who asks, as a URL: postgres://, mysql:// (MariaDB too), sqlite:FILE, sqlserver:// or
 	// oracle://. It holds a password and is in no error and no file. SQL Server and Oracle are not covered by tests here.
+	// MySQL is read encrypted when the server offers it, or as tls= says: true, false, skip-verify, preferred.
 	DSN string
-	// SQL is one SELECT.
+	// SQL is one SELECT. A query that is read in ranges stands in the from clause of another one, which some databases allow only when
+	// its columns have different names (MySQL, SQL Server, Oracle), and when it has no ORDER BY and no WITH (SQL Server).
 	SQL string
 	// Name is what messages and reports call it.
 	Name string
 }
-
-// The causes of errors that a database or the way to it brought about.
-var (
-	ErrDatabase = errors.New("the database did not answer as it should")
-	ErrQuery    = errors.New("the database refuses the query")
-)
 
 // driver finds the driver of a DSN and the form in which it wants it.
 func (q Query) driver() (name, dsn string, err error) {
@@ -67,6 +57,9 @@ func (q Query) driver() (name, dsn string, err error) {
 		}
 		if socket := u.Query().Get("socket"); socket != "" {
 			c.Net, c.Addr = "unix", socket
+		}
+		if c.Net == "tcp" {
+			c.TLSConfig = "preferred" // encrypted when the server offers it; who it is, is not checked
 		}
 		if u.Query().Get("tls") != "" {
 			c.TLSConfig = u.Query().Get("tls")
@@ -98,7 +91,7 @@ func (q Query) hide(err error) error {
 	if text == err.Error() {
 		return err
 	}
-	for _, cause := range []error{ErrDatabase, ErrQuery} {
+	for _, cause := range []error{ErrDatabase, ErrQuery, ErrChanged} {
 		if errors.Is(err, cause) {
 			return hidden{text, cause}
 		}
@@ -127,15 +120,14 @@ func (q Query) secrets() []string {
 	return list
 }
 
-// A batch of the file ends at this many rows or bytes of values, whichever is reached first.
-const (
-	queryBatch = 8192
-	queryBytes = 32 << 20
-)
+// reading is a transaction in which a database is read and not changed: one snapshot, where it has such a thing.
+type reading struct {
+	driver string
+	tx     *sql.Tx
+}
 
-// Spool runs the query and writes its result to a file, from which OpenSpool reads. The file appears whole or not at all and is
-// readable by its owner alone. The result goes through memory a batch at a time. It gives the number of rows.
-func (q Query) Spool(ctx context.Context, path string) (rows int64, err error) {
+// read calls f with a transaction that lasts as long. Errors name the query and hold no secret.
+func (q Query) read(ctx context.Context, f func(reading) error) (err error) {
 	defer func() {
 		if err != nil {
 			err = fmt.Errorf("%s: %w", q.Name, q.hide(err))
@@ -143,136 +135,21 @@ func (q Query) Spool(ctx context.Context, path string) (rows int64, err error) {
 	}()
 	name, dsn, err := q.driver()
 	if err != nil {
-		return 0, err
+		return err
 	}
 	db, err := sql.Open(name, dsn)
 	if err != nil {
-		return 0, err
+		return err
 	}
 	defer db.Close()
 	var options *sql.TxOptions
-	if name == "pgx" || name == "mysql" { // one snapshot, and nothing is changed
+	if name == "pgx" || name == "mysql" {
 		options = &sql.TxOptions{ReadOnly: true, Isolation: sql.LevelRepeatableRead}
 	}
 	tx, err := db.BeginTx(ctx, options)
 	if err != nil {
-		return 0, fmt.Errorf("%w: %w", ErrDatabase, err)
+		return fmt.Errorf("%w: %w", ErrDatabase, err)
 	}
 	defer tx.Rollback()
-	result, err := tx.QueryContext(ctx, q.SQL)
-	if err != nil {
-		return 0, fmt.Errorf("%w: %w", ErrQuery, err)
-	}
-	defer result.Close()
-	types, err := result.ColumnTypes()
-	if err != nil {
-		return 0, fmt.Errorf("%w: %w", ErrDatabase, err)
-	}
-	columns := make([]queryColumn, len(types))
-	fields := make([]arrow.Field, len(types))
-	for i, t := range types {
-		columns[i] = newQueryColumn(name, t)
-		fields[i] = arrow.Field{Name: t.Name(), Type: columns[i].typ, Nullable: true}
-	}
-	return writeSpool(path, arrow.NewSchema(fields, nil), func(b *array.RecordBuilder) (int, error) {
-		if !result.Next() {
-			if err := result.Err(); err != nil {
-				return 0, fmt.Errorf("%w: %w", ErrDatabase, err)
-			}
-			return 0, nil
-		}
-		values := make([]any, len(columns))
-		places := make([]any, len(columns))
-		for i := range values {
-			places[i] = &values[i]
-		}
-		if err := result.Scan(places...); err != nil {
-			return 0, fmt.Errorf("%w: %w", ErrDatabase, err)
-		}
-		for i, v := range values {
-			if err := columns[i].append(b.Field(i), v); err != nil {
-				return 0, fmt.Errorf("column %s: %w", types[i].Name(), err)
-			}
-		}
-		return sizeOf(values), nil
-	})
+	return f(reading{name, tx})
 }
-
-// sizeOf is about how many bytes a row takes; at least one.
-func sizeOf(values []any) int {
-	n := 1
-	for _, v := range values {
-		switch v := v.(type) {
-		case string:
-			n += len(v)
-		case []byte:
-			n += len(v)
-		default:
-			n += 16
-		}
-	}
-	return n
-}
-
-// writeSpool writes rows until next has no more; next appends one and gives its size. Beside the file stands an index: the
-// number of rows of each batch, 4 bytes each.
-func writeSpool(path string, schema *arrow.Schema, next func(*array.RecordBuilder) (int, error)) (rows int64, err error) {
-	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+"-*") // mode 0600
-	if err != nil {
-		return 0, err
-	}
-	defer func() {
-		if err != nil {
-			f.Close()
-			os.Remove(f.Name())
-		}
-	}()
-	w, err := ipc.NewFileWriter(f, ipc.WithSchema(schema))
-	if err != nil {
-		return 0, err
-	}
-	b := array.NewRecordBuilder(memory.DefaultAllocator, schema)
-	defer b.Release()
-	var index []byte
-	in, bytes := uint32(0), 0
-	for more := true; more; {
-		size, err := next(b)
-		if err != nil {
-			return rows, fmt.Errorf("row %d: %w", rows+1, err)
-		}
-		if more = size > 0; more {
-			rows++
-			in++
-			bytes += size
-		}
-		if in == queryBatch || bytes >= queryBytes || !more && in > 0 {
-			batch := b.NewRecordBatch()
-			err := w.Write(batch)
-			batch.Release()
-			if err != nil {
-				return rows, err
-			}
-			index = binary.LittleEndian.AppendUint32(index, in)
-			in, bytes = 0, 0
-		}
-	}
-	if err := os.WriteFile(path+indexSuffix, index, 0o600); err != nil {
-		return rows, err
-	}
-	if err := w.Close(); err != nil {
-		return rows, err
-	}
-	if err := f.Sync(); err != nil {
-		return rows, err
-	}
-	if err := f.Close(); err != nil {
-		return rows, err
-	}
-	if err := os.Rename(f.Name(), path); err != nil {
-		return rows, err
-	}
-	return rows, syncFolder(filepath.Dir(path))
-}
-
-// indexSuffix stands behind the name of a spooled result for its index.
-const indexSuffix = ".index"

@@ -19,3 +19,6 @@ func (q Query) Head(table string, rows int64) Query {
 	}
 	return q
 }
+
+// HeadOf is the query of the first rows of this one's; which rows are the first, the database decides.
+func (q Query) HeadOf(rows int64) Query { return q.Head(q.derived(), rows) }

@@ -6,7 +6,7 @@ import (
 	"github.com/apache/arrow-go/v18/arrow"
 )
 
-// Source is one logical table: a set of files, or later a query, whose records all have the same
+// Source is one logical table: a set of files, or a query, whose records all have the same
 // columns. A Source does not change after it was opened and is safe for concurrent use.
 type Source interface {
 	// Schema has one field per source column, named as in the source, with the type that it has there;
@@ -47,15 +47,17 @@ type Split struct {
 	// Start is where the first record stands (or would stand), Row 0: in a text after the header.
 	Start Position `json:"start"`
 	// End is the offset of the first byte that no longer belongs to the split. It stands at the
-	// end of a record. In a Parquet file offsets count rows of the file. It is 0 for a query, and for what is
-	// compressed, since it is not known.
+	// end of a record. In a Parquet file and in a query offsets count rows. It is 0 for what is compressed, since it is
+	// not known. For a range of a query it is an estimate, see Ranges.
 	End int64 `json:"end"`
 	// Dialect is how a text is to be read.
 	Dialect Dialect `json:"dialect"`
-	// Fingerprint is what the file looked like when the split was made.
+	// Fingerprint is what the file looked like when the split was made; of a range there was none yet.
 	Fingerprint Fingerprint `json:"fingerprint"`
 	// Spool is true for a file that holds the result of a query.
 	Spool bool `json:"spool,omitempty"`
+	// Range is the part of a query that the split is; nil for other sources. File appears when it is read.
+	Range *RangeSplit `json:"range,omitempty"`
 	// Parquet is how a Parquet file is to be read; nil for other sources.
 	Parquet *ParquetSplit `json:"parquet,omitempty"`
 	// JSONL is how JSON lines are to be read; nil for other sources.

@@ -16,6 +16,8 @@ import (
 // SpoolOptions say how a file that Query.Spool wrote is read.
 type SpoolOptions struct {
 	Name string // what messages and reports call it; "" is its path
+	// Rows is how many rows the query has, where the file holds only the first of them. They are the end of the split then.
+	Rows int64
 	// BatchRows ends a batch; batches are also those of the file. Default 8192.
 	BatchRows int
 	// Allocator is where record batches get their memory. Default memory.DefaultAllocator.
@@ -53,7 +55,7 @@ func OpenSpool(path string, opt SpoolOptions) (*Spooled, error) {
 	if err != nil {
 		return nil, err
 	}
-	s.split.End = starts[len(starts)-1]
+	s.split.End = max(starts[len(starts)-1], opt.Rows)
 	if s.split.Fingerprint, err = fingerprint(f); err != nil {
 		return nil, err
 	}
@@ -112,9 +114,6 @@ func (s *Spooled) Open(ctx context.Context, sp Split, from Position) (Reader, er
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	if from.Row < 0 || from.Row > sp.End {
-		return nil, fmt.Errorf("open split %s: position %+v is outside the split, which has %d rows", sp.ID, from, sp.End)
-	}
 	f, r, err := openSpool(sp, s.opt.Allocator)
 	if err != nil {
 		return nil, err
@@ -130,13 +129,25 @@ func (s *Spooled) Open(ctx context.Context, sp Split, from Position) (Reader, er
 		f.Close()
 		return nil, err
 	}
-	starts, err := spoolIndex(sp, r.NumRecords())
+	return newSpoolReader(sp, from, f, r, s.opt.BatchRows)
+}
+
+// newSpoolReader reads an open file from a row on. The file is closed with the reader, or when there is none.
+func newSpoolReader(s Split, from Position, f *os.File, r *ipc.FileReader, batchRows int) (_ Reader, err error) {
+	defer func() {
+		if err != nil {
+			r.Close()
+			f.Close()
+		}
+	}()
+	starts, err := spoolIndex(s, r.NumRecords())
 	if err != nil {
-		r.Close()
-		f.Close()
 		return nil, err
 	}
-	return &spoolReader{split: sp, file: f, ipc: r, starts: starts, row: from.Row, most: int64(s.opt.BatchRows)}, nil
+	if rows := starts[len(starts)-1]; from.Row < 0 || from.Row > rows {
+		return nil, fmt.Errorf("open split %s: position %+v is outside its file, which has %d rows", s.ID, from, rows)
+	}
+	return &spoolReader{split: s, file: f, ipc: r, starts: starts, row: from.Row, most: int64(batchRows)}, nil
 }
 
 type spoolReader struct {
@@ -156,7 +167,7 @@ func (r *spoolReader) Next(ctx context.Context) (Batch, error) {
 	if err := ctx.Err(); err != nil {
 		return Batch{}, err
 	}
-	if r.row >= r.split.End {
+	if r.row >= r.starts[len(r.starts)-1] {
 		r.err = io.EOF
 		return Batch{}, r.err
 	}
