@@ -125,7 +125,7 @@ func (a *app) sketch(ctx context.Context, f sketchFlags, org orgSpec) (err error
 	if err != nil {
 		return err
 	}
-	src, about, err := head.Open()
+	src, about, err := head.Open(a.env)
 	if err != nil {
 		return &usageError{err: err}
 	}

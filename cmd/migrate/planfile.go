@@ -83,7 +83,13 @@ func (a *app) foresee(ctx context.Context, p *plan.Plan, org orgSpec, options pi
 	}
 	defer func() { err = errors.Join(err, parents.Close()) }()
 	out.text("plan for %s", conn.title)
-	if p.Jobs, err = a.findFiles(ctx, p.Jobs, dir); err != nil {
+	ask := func(q plan.Query, path string) (plan.Source, error) {
+		if scan {
+			return q.Spool(ctx, path, a.env)
+		}
+		return q.Foretaste(ctx, path, pipeline.SampleRows, a.env)
+	}
+	if p.Jobs, err = a.findFiles(ctx, p.Jobs, dir, ask); err != nil {
 		return err
 	}
 	planned := map[string]bool{}

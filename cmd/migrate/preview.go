@@ -54,7 +54,7 @@ func (a *app) previewCommand() *cobra.Command {
 
 // preview writes the values as they stand. Rows that would be rejected are told on stderr and are not among the CSV.
 func (a *app) preview(cmd *cobra.Command, source plan.Source, limit int64) error {
-	src, about, err := source.Open()
+	src, about, err := source.Open(a.env)
 	if err != nil {
 		return &usageError{err: err}
 	}

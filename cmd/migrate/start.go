@@ -72,7 +72,8 @@ func (a *app) start(ctx context.Context, n newRun, out *output) (err error) {
 	if conn.local != nil {
 		a.warnDangling(conn.local)
 	}
-	if n.plan.Jobs, err = a.findFiles(ctx, n.plan.Jobs, dir); err != nil {
+	spool := func(q plan.Query, path string) (plan.Source, error) { return q.Spool(ctx, path, a.env) }
+	if n.plan.Jobs, err = a.findFiles(ctx, n.plan.Jobs, dir, spool); err != nil {
 		return err
 	}
 	parents, upTo, err := openParents(ctx, &n.plan, dir, conn, -1, out)
@@ -98,8 +99,8 @@ func (a *app) start(ctx context.Context, n newRun, out *output) (err error) {
 const standardInput = "standard-input.csv"
 
 // findFiles puts files in place of patterns, and spools standard input and the results of queries into the run folder, so that they can
-// be read again.
-func (a *app) findFiles(ctx context.Context, list []plan.Job, dir string) ([]plan.Job, error) {
+// be read again. A query is run by ask.
+func (a *app) findFiles(ctx context.Context, list []plan.Job, dir string, ask func(q plan.Query, path string) (plan.Source, error)) ([]plan.Job, error) {
 	list = slices.Clone(list)
 	asked := map[plan.Query]plan.Source{}
 	for i := range list {
@@ -108,7 +109,7 @@ func (a *app) findFiles(ctx context.Context, list []plan.Job, dir string) ([]pla
 			known, ok := asked[*s.Query]
 			if !ok {
 				var err error
-				if known, err = s.Query.Spool(ctx, filepath.Join(mustAbs(dir), list[i].Name+".arrow"), a.env); err != nil {
+				if known, err = ask(*s.Query, filepath.Join(mustAbs(dir), list[i].Name+spoolExt)); err != nil {
 					return nil, fmt.Errorf("job %s: %w", list[i].Name, err)
 				}
 				asked[*s.Query] = known // a second pass reads the same
@@ -143,7 +144,7 @@ func (a *app) compile(ctx context.Context, client *salesforce.Client, list []pla
 		if skip[j.Name] {
 			continue
 		}
-		src, about, err := j.Source.Open()
+		src, about, err := j.Source.Open(a.env)
 		if err != nil {
 			return nil, nil, &usageError{err: fmt.Errorf("job %s: %w", j.Name, err)}
 		}
@@ -205,13 +206,21 @@ func create(ctx context.Context, dir, command string, spec runSpec, org orgSpec,
 
 // work runs the pipeline and prints how it ends.
 func (a *app) work(ctx context.Context, dir string, store *checkpoint.Store, conn *connection, jobs []pipeline.Job, parents *parents, o pipeline.Options, out *output) error {
+	if err := removeSpools(dir, false); err != nil {
+		return err
+	}
 	out.jobs(jobs)
-	cfg := pipeline.Config{Dir: dir, Checkpoint: store, Org: bulk2.New(conn.Client), Jobs: jobs, Options: o, Events: out.events(), IDs: parents.ids.view}
+	cfg := pipeline.Config{Dir: dir, Checkpoint: store, Org: bulk2.New(conn.Client), Jobs: jobs, Options: o, Events: withCounts(out.events(), jobs), IDs: parents.ids.view}
 	if conn.local != nil {
 		cfg.PollEvery = localPoll // its calls cost nothing
 	}
 	sum, err := pipeline.Run(ctx, cfg)
 	out.endProgress()
+	if sum.Run.State == checkpoint.RunDone {
+		if err := removeSpools(dir, true); err != nil {
+			out.text("warning: rows of a query are left in the run folder: %v", err)
+		}
+	}
 	out.summary(dir, sum, conn.Client, err)
 	var syntax *sources.SyntaxError
 	var refused *pipeline.JobFailedError
@@ -237,6 +246,10 @@ func changedSources(splits []checkpoint.Split) error {
 		var s sources.Split
 		if err := json.Unmarshal([]byte(sp.Spec), &s); err != nil {
 			return fmt.Errorf("split %s: %w", sp.ID, err)
+		}
+		if s.Range != nil {
+			errs = append(errs, goneRange(sp, s))
+			continue
 		}
 		file := s.Path
 		if s.File != "" {

@@ -32,7 +32,8 @@ type Example struct {
 }
 
 const (
-	sampleRows  = 20_000 // of a split, where not all are read
+	// SampleRows is how many rows of a split are read for a forecast, where not all are.
+	SampleRows  = 20_000
 	callsOfAJob = 3 + 4 + 2
 	batchRows   = 10_000 // of the org's internal batches (Bulk API 2.0 guide, Limits)
 )
@@ -55,7 +56,7 @@ func Foresee(ctx context.Context, j Job, o Options, all bool, dir string) (total
 		}
 		most := int64(0)
 		if !all {
-			most = sampleRows
+			most = SampleRows
 		}
 		if j.Limit > 0 && (most == 0 || left < most) {
 			most = left

@@ -57,7 +57,7 @@ func TestCRM(t *testing.T) {
 			var names []string
 			for _, j := range p.Jobs {
 				names = append(names, j.Name)
-				src, _, err := j.Source.Open()
+				src, _, err := j.Source.Open(os.LookupEnv)
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -104,7 +104,7 @@ func TestCRMTasks(t *testing.T) {
 		t.Fatal(err)
 	}
 	j := p.Jobs[4]
-	src, _, err := j.Source.Open()
+	src, _, err := j.Source.Open(os.LookupEnv)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -19,19 +19,70 @@ type Query struct {
 	DSN  string `json:"dsn"`
 	SQL  string `json:"sql"`
 	Name string `json:"name"` // for messages and reports
+	// SplitBy is the column by which the result is read in ranges, and Splits how many they are, 0 for one for each 500,000 rows.
+	SplitBy string `json:"split_by,omitempty"`
+	Splits  int    `json:"splits,omitempty"`
 }
 
-// Spool runs the query and writes its result to a file, which the returned source reads.
-func (q Query) Spool(ctx context.Context, path string, lookup func(string) (string, bool)) (Source, error) {
+// ask is the query as the database gets it.
+func (q Query) ask(lookup func(string) (string, bool)) (sources.Query, error) {
 	dsn, err := expand(q.DSN, lookup)
 	if err != nil {
-		return Source{}, fmt.Errorf("database %s: %w", q.From, err)
+		err = fmt.Errorf("database %s: %w", q.From, err)
 	}
-	name := q.From + ": " + q.Name
-	if _, err := (sources.Query{DSN: dsn, SQL: q.SQL, Name: name}).Spool(ctx, path); err != nil {
+	return sources.Query{DSN: dsn, SQL: q.SQL, Name: q.From + ": " + q.Name}, err
+}
+
+// Spool runs the query and writes its result to a file, which the returned source reads. With SplitBy it only asks for the ranges, which
+// are read into files beside that one when the source is.
+func (q Query) Spool(ctx context.Context, path string, lookup func(string) (string, bool)) (Source, error) {
+	ask, err := q.ask(lookup)
+	if err != nil {
 		return Source{}, err
 	}
-	return Source{Kind: KindSpool, Query: &q, Paths: []string{path}, Names: map[string]string{path: name}}, nil
+	if q.SplitBy != "" {
+		return Source{Kind: KindRanges, Query: &q, Paths: []string{path}}, ask.Divide(ctx, path, q.SplitBy, q.Splits)
+	}
+	_, err = ask.Spool(ctx, path)
+	return Source{Kind: KindSpool, Query: &q, Paths: []string{path}, Names: map[string]string{path: ask.Name}}, err
+}
+
+// Foretaste is Spool for a forecast: when a query with SplitBy has more than so many rows, the others are counted and not read.
+func (q Query) Foretaste(ctx context.Context, path string, rows int64, lookup func(string) (string, bool)) (Source, error) {
+	s, err := q.Spool(ctx, path, lookup)
+	if err != nil || s.Kind != KindRanges {
+		return s, err
+	}
+	ask, err := q.ask(lookup)
+	if err != nil {
+		return Source{}, err
+	}
+	all, err := sources.OpenRanges(path, sources.RangesOptions{Query: ask})
+	if err != nil {
+		return Source{}, err
+	}
+	if all.Rows() <= rows {
+		return s, nil
+	}
+	_, err = ask.HeadOf(rows).Spool(ctx, path)
+	return Source{Kind: KindSpool, Query: &q, Paths: []string{path}, Names: map[string]string{path: ask.Name}, Rows: all.Rows()}, err
+}
+
+// openRanges opens what Spool has written. The variables of the address must be set as long as a range is not read.
+func (q Query) openRanges(path string, lookup func(string) (string, bool)) (sources.Source, []About, error) {
+	ask, missing := q.ask(lookup)
+	p, err := sources.OpenRanges(path, sources.RangesOptions{Query: ask})
+	if err != nil {
+		return nil, nil, err
+	}
+	if missing != nil && !p.Spooled() {
+		return nil, nil, missing
+	}
+	text := fmt.Sprintf("%s: %d columns, %d rows", ask.Name, p.Schema().NumFields(), p.Rows())
+	if n := len(p.Splits()); n > 1 {
+		text += fmt.Sprintf(", in %d ranges of %s", n, p.Splits()[0].Range.Key)
+	}
+	return p, []About{{Text: text}}, nil
 }
 
 // query checks what belongs to a query.
@@ -42,6 +93,9 @@ func (r *reader) query(n ast.Node, q *Query, seen map[string]bool) {
 	case seen["query"] == seen["table"]:
 		r.report(position(n), "either query or table says what is read")
 	}
+	if seen["splits"] && !seen["split_by"] {
+		r.report(position(n), "splits is how many ranges split_by makes; name the column, too")
+	}
 	if q.Name == "" {
 		q.Name = r.job
 	}
@@ -51,6 +105,15 @@ func (r *reader) query(n ast.Node, q *Query, seen map[string]bool) {
 		}
 	}
 	r.queries = append(r.queries, asked{q, n, r.job})
+}
+
+func (r *reader) splits(n ast.Node) int {
+	before := len(r.findings)
+	v := r.count("splits", n)
+	if (v < 1 || v > sources.MaxRanges) && len(r.findings) == before {
+		r.report(position(n), "splits is %d; a number from 1 to %d", v, sources.MaxRanges)
+	}
+	return v
 }
 
 // asked is a query that waits for its database to be known.

@@ -199,6 +199,14 @@ func TestReadFindings(t *testing.T) {
 			`p.yaml:22:13: job d: from is missing: the database, which stands below "sources:"`,
 			`p.yaml:27:13: job e: csv has no meaning beside from; take it out`,
 		}},
+		{"ranges", "version: 1\nsources: { crm: { sqlite: x.db } }\njobs:\n" + query("a", "from: crm, table: t, split_by: ''") + query("b", "from: crm, table: t, splits: 8") + query("c", "from: crm, table: t, split_by: id, splits: 257") + query("d", "from: crm, table: t, split_by: id, splits: many") + query("e", "csv: a.csv, split_by: id"), []string{
+			`p.yaml:7:46: job a: split_by is empty`,
+			`p.yaml:12:13: job b: splits is how many ranges split_by makes; name the column, too`,
+			`p.yaml:17:58: job c: splits is 257; a number from 1 to 256`,
+			`p.yaml:22:58: job d: splits is "many"; it must be a whole number, 0 or more`,
+			`p.yaml:27:13: job e: from is missing: the database, which stands below "sources:"`,
+			`p.yaml:27:13: job e: csv has no meaning beside from; take it out`,
+		}},
 		{"misspelt key of a source", job("source", "source: { csv: a.csv, delimeter: x }"),
 			[]string{`p.yaml:4:27: job a: unknown key "delimeter" in a source; did you mean delimiter?`}},
 		{"settings of a source", job("source", "source: { csv: a.csv, skip_lines: -1, no_header: 1, quote: [], delimiter: '' }"), []string{

@@ -13,11 +13,13 @@ import (
 // Source says where the rows of a job come from: files of one kind, or a query.
 type Source struct {
 	Kind  Kind   `json:"kind,omitempty"`
-	Query *Query `json:"query,omitempty"` // of KindQuery
+	Query *Query `json:"query,omitempty"` // of KindQuery, and what KindSpool and KindRanges were made from
 	// Paths are files, or patterns of them, as one types them from the working folder.
 	Paths []string `json:"paths"`
 	// Names says what messages and reports call a file, by its path.
 	Names map[string]string `json:"names,omitempty"`
+	// Rows is how many rows there are, of a KindSpool with the first of them alone.
+	Rows int64 `json:"rows,omitempty"`
 	CSV
 }
 
@@ -28,9 +30,10 @@ type Kind string
 const (
 	KindCSV     Kind = "" // text with delimiters, also compressed: .gz, .zst
 	KindParquet Kind = "parquet"
-	KindJSONL   Kind = "jsonl" // one object in each line, also compressed
-	KindQuery   Kind = "query" // of a database; its result is read into a file before anything else
-	KindSpool   Kind = "spool" // such a file
+	KindJSONL   Kind = "jsonl"  // one object in each line, also compressed
+	KindQuery   Kind = "query"  // of a database; its result is read into a file before anything else
+	KindSpool   Kind = "spool"  // such a file
+	KindRanges  Kind = "ranges" // a file that says in which ranges a query is read
 )
 
 // kindOfFile knows a kind by the name of a file.
@@ -83,17 +86,20 @@ func (s Source) Expand() (Source, error) {
 	return s, nil
 }
 
-// Open finds out how the files are to be read. Its errors are those of package sources.
-func (s Source) Open() (sources.Source, []About, error) {
+// Open finds out how the files are to be read. Its errors are those of package sources, and that of an environment variable which a query
+// still needs.
+func (s Source) Open(lookup func(string) (string, bool)) (sources.Source, []About, error) {
 	switch s.Kind {
 	case KindQuery:
 		return nil, nil, fmt.Errorf("the query %s has not been run yet", s.Query.Name)
 	case KindSpool:
-		p, err := sources.OpenSpool(s.Paths[0], sources.SpoolOptions{Name: s.Names[s.Paths[0]]})
+		p, err := sources.OpenSpool(s.Paths[0], sources.SpoolOptions{Name: s.Names[s.Paths[0]], Rows: s.Rows})
 		if err != nil {
 			return nil, nil, err
 		}
 		return p, []About{{Text: fmt.Sprintf("%s: %d columns, %d rows", p.Splits()[0].Path, p.Schema().NumFields(), p.Splits()[0].End)}}, nil
+	case KindRanges:
+		return s.Query.openRanges(s.Paths[0], lookup)
 	case KindJSONL:
 		return s.openJSONL()
 	case KindParquet:
@@ -147,7 +153,9 @@ func (r *reader) source(n ast.Node) Source {
 		q.Name = r.word("table", e.value)
 		q.SQL, s.Kind, s.Query = "select * from "+q.Name, KindQuery, &q
 	}
-	seen := r.fixed("a source", n, keys{now: now, later: []string{"split_by"}})
+	now["split_by"] = func(e entry) { q.SplitBy = r.word("split_by", e.value); s.Kind, s.Query = KindQuery, &q }
+	now["splits"] = func(e entry) { q.Splits = r.splits(e.value); s.Kind, s.Query = KindQuery, &q }
+	seen := r.fixed("a source", n, keys{now: now})
 	if seen == nil {
 		return s
 	}

@@ -46,7 +46,7 @@ func TestTurnsOfJobs(t *testing.T) {
 	type turns struct{ After, Writes, Reads string }
 	got := map[string]turns{}
 	for _, j := range p.Jobs {
-		src, _, err := j.Source.Open()
+		src, _, err := j.Source.Open(os.LookupEnv)
 		if err != nil {
 			t.Fatal(err)
 		}
