@@ -182,7 +182,7 @@ func (o *output) forecast(jobs []pipeline.Job, list []pipeline.Forecast, limits 
 	if o.json != nil {
 		for i, f := range list {
 			o.json.write("forecast", map[string]any{"job": jobs[i].Name, "object": jobs[i].Object, "operation": jobs[i].Operation, "read": f.Read, "filtered": f.Filtered,
-				"rejected": f.Rejected, "rows": f.Rows, "bytes": f.Bytes, "rules": f.Rules, "exact": f.Exact, "ingest_jobs": f.Jobs, "batches": f.Batches, "calls": f.Calls})
+				"rejected": f.Rejected, "rows": f.Rows, "bytes": f.Bytes, "rules": f.Rules, "doubts": f.Doubts, "exact": f.Exact, "ingest_jobs": f.Jobs, "batches": f.Batches, "calls": f.Calls})
 		}
 		return
 	}
@@ -202,6 +202,12 @@ func (o *output) forecast(jobs []pipeline.Job, list []pipeline.Forecast, limits 
 		for _, rule := range slices.Sorted(maps.Keys(f.Rules)) {
 			e := f.Example[rule]
 			fmt.Fprintf(o.a.stdout, "%s would reject %s: %s × %s, as in %s line %d: %s\n", jobs[i].Name, count(f.Rules[rule], "row"), number(f.Rules[rule]), rule, e.File, e.Line, e.Message)
+		}
+	}
+	for i, f := range list {
+		for _, doubt := range slices.Sorted(maps.Keys(f.Doubts)) {
+			e := f.Example[doubt]
+			fmt.Fprintf(o.a.stdout, "%s: %s that the org may not take as they stand: %s × %s, as in %s line %d: %s\n", jobs[i].Name, count(f.Doubts[doubt], "value"), number(f.Doubts[doubt]), doubt, e.File, e.Line, e.Message)
 		}
 	}
 	for _, l := range []struct {

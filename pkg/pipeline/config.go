@@ -126,4 +126,6 @@ type Column struct {
 	Header string
 	Type   string // Salesforce's field type, "" = unknown; it decides which values count as equal when results are matched
 	Key    bool   // its value names the row by itself: Id, external id
+	// Doubt says why the org would refuse a value, or change it; rule is "" when it takes it as it is. Foresee asks it; nil has no doubt.
+	Doubt func(value string) (rule, why string)
 }

@@ -13,18 +13,19 @@ import (
 // Forecast is what a job would do. Without Exact it is reckoned from the first rows of each split.
 type Forecast struct {
 	Read, Filtered, Rejected int64
-	Rows                     int64            // that would be sent
-	Bytes                    int64            // of their uploads
-	Rules                    map[string]int64 // rejected rows by rule, of those that were looked at
-	Example                  map[string]Example
-	Exact                    bool // all rows were looked at
+	Rows                     int64              // that would be sent
+	Bytes                    int64              // of their uploads
+	Rules                    map[string]int64   // rejected rows by rule, of those that were looked at
+	Doubts                   map[string]int64   // values that the org would refuse or change, by field and reason: "Name too_long"
+	Example                  map[string]Example // the first for each rule and each doubt
+	Exact                    bool               // all rows were looked at
 
 	Jobs    int64 // ingest jobs
 	Batches int64 // of the org's daily allocation: one for 10,000 rows and one for each job
 	Calls   int64 // of the API, at least: each job is created, uploaded, closed, looked at a few times, and its results are read
 }
 
-// Example is the first row that a rule rejects.
+// Example is a row.
 type Example struct {
 	File    string
 	Line    int64
@@ -43,7 +44,7 @@ const (
 // what it must remember meanwhile.
 func Foresee(ctx context.Context, j Job, o Options, all bool, dir string) (total Forecast, err error) {
 	o = o.withDefaults()
-	total = Forecast{Rules: map[string]int64{}, Example: map[string]Example{}, Exact: true}
+	total = Forecast{Rules: map[string]int64{}, Doubts: map[string]int64{}, Example: map[string]Example{}, Exact: true}
 	run := &jobRun{Job: j}
 	if err := run.openClaims(ctx, dir); err != nil {
 		return Forecast{}, err
@@ -135,15 +136,23 @@ func (j *jobRun) foresee(ctx context.Context, s sources.Split, most int64, total
 			for i := range int(out.Rows.NumRows()) {
 				row = j.encode(row[:0], cols, i)
 				f.Bytes += int64(len(row))
+				for k, column := range j.Columns {
+					if column.Doubt == nil {
+						continue
+					}
+					if rule, why := column.Doubt(cols[k].Value(i)); rule != "" {
+						note(total.Doubts, total.Example, column.Header+" "+rule, s.Path, b.Pos[out.Input(i)].Line, why)
+					}
+				}
 			}
 			f.Read = end - s.Start.Row
 			f.Rows += out.Rows.NumRows()
 			f.Rejected += int64(len(out.Rejects) + len(b.Bad))
 			for _, bad := range out.Rejects {
-				total.reject(bad.Rule, s.Path, b.Pos[bad.Row].Line, bad.Message)
+				note(total.Rules, total.Example, bad.Rule, s.Path, b.Pos[bad.Row].Line, bad.Message)
 			}
 			for _, bad := range b.Bad {
-				total.reject(bad.Rule, s.Path, bad.Pos.Line, bad.Message)
+				note(total.Rules, total.Example, bad.Rule, s.Path, bad.Pos.Line, bad.Message)
 			}
 			f.Filtered = f.Read - f.Rows - f.Rejected
 			return nil
@@ -161,9 +170,10 @@ func (j *jobRun) foresee(ctx context.Context, s sources.Split, most int64, total
 	}
 }
 
-func (f *Forecast) reject(rule, file string, line int64, message string) {
-	f.Rules[rule]++
-	if _, known := f.Example[rule]; !known {
-		f.Example[rule] = Example{file, line, message}
+// note counts by a reason and keeps the first example.
+func note(counts map[string]int64, examples map[string]Example, reason, file string, line int64, message string) {
+	counts[reason]++
+	if _, known := examples[reason]; !known {
+		examples[reason] = Example{file, line, message}
 	}
 }

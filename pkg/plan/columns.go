@@ -109,6 +109,8 @@ func (c *compiler) column(f Field) {
 		c.writable(t)
 		c.reference(t)
 		c.lookedUp(&t)
+		c.spoken(t)
+		c.columnFits(t)
 		c.targets = append(c.targets, t)
 	}
 }

@@ -62,7 +62,7 @@ func (j Job) Compile(src sources.Source, describe func(object string) (*salesfor
 		pinned := t.Field
 		pinned.To = t.header
 		d.Pinned.Fields = append(d.Pinned.Fields, pinned)
-		out.Columns = append(out.Columns, pipeline.Column{Header: t.header, Type: t.value().Type, Key: c.namesRow(t)})
+		out.Columns = append(out.Columns, pipeline.Column{Header: t.header, Type: t.value().Type, Key: c.namesRow(t), Doubt: c.doubtOf(t)})
 		d.Mapped = append(d.Mapped, t.Field.origin()+" → "+t.header)
 	}
 	return out, d, nil

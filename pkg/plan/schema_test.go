@@ -3,6 +3,7 @@ package plan
 import (
 	"encoding/json"
 	"maps"
+	"os"
 	"regexp"
 	"slices"
 	"strings"
@@ -65,6 +66,33 @@ func TestSchemaKnowsTheKeys(t *testing.T) {
 	} {
 		if diff := cmp.Diff(known(test.text), at(test.path...)); diff != "" {
 			t.Errorf("%v (-reader +schema)\n%s", test.path, diff)
+		}
+	}
+}
+
+// TestReadmeKnowsTheKeys: what can be written in a field or a job is explained in the README.
+func TestReadmeKnowsTheKeys(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile("../../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var root struct {
+		Defs map[string]struct{ Properties map[string]any } `json:"$defs"`
+	}
+	if err := json.Unmarshal(Schema, &root); err != nil {
+		t.Fatal(err)
+	}
+	for _, def := range []string{"field", "job", "source"} {
+		keys := root.Defs[def].Properties
+		if len(keys) == 0 {
+			t.Errorf("the schema has no %s", def)
+		}
+		for key := range keys {
+			told := regexp.MustCompile("(`[^`\n]*\\b" + key + "\\b[^`\n]*`)|(?m:^    .*\\b" + key + ":( |$))")
+			if !told.Match(text) {
+				t.Errorf("%s: the README does not tell of %s", def, key)
+			}
 		}
 	}
 }
