@@ -25,7 +25,7 @@ func TestSchemaKnowsTheKeys(t *testing.T) {
 	}
 	at := func(path ...string) []string {
 		n := root
-		raw := json.RawMessage(Schema)
+		var raw json.RawMessage
 		for _, p := range path {
 			if def, ok := n.Defs[p]; ok {
 				raw = def
