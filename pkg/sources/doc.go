@@ -62,6 +62,19 @@
 // Expand makes files of patterns. Spool makes a file of standard input, so that it can be read again; with the Names
 // of the options it is still called StandardInput where users see it.
 //
+// # Queries
+//
+// A database need not answer twice the same, so what it answers is written to files and read from there: by Query.Spool as a
+// whole, before anything is read, or range by range of a key:
+//
+//	Query.Divide ──▶ file: columns, ranges ──OpenRanges──▶ Source ──Open(range)──▶ is its file there? ──▶ Reader
+//	  least and greatest key, number of rows                                        │ no: ask the database, write it whole
+//
+// The ranges are fixed by Divide; the lowest and the highest have no bound, so that a row is in one of them whatever its key is by
+// then. Each range is one snapshot, taken when it is first opened; a key that changes in between may move a row from a range that
+// is still to be read into one that was read, or back. A range that was read once is never asked for again: when its file is gone,
+// Open fails with ErrChanged.
+//
 // # What callers must do
 //
 // Release Batch.Rows, also of batches without good rows. Close readers. Use a Reader from one goroutine at a
@@ -71,7 +84,10 @@
 //
 //	Open…       errors that name the file: ErrEmpty, ErrHeader, *SyntaxError in a header, not a file, not of the
 //	            format, ErrEncrypted, columns that cannot be read
-//	Open        ErrChanged: the file is not the one the split was made from
+//	Open        ErrChanged: the file is not the one the split was made from, or the columns of a query are others now
+//	Spool,      ErrDatabase: the connection broke or the server could not; the same may work later · ErrQuery: the
+//	Divide      server refuses the query as it stands · a value that the type of its column cannot hold. Open of a
+//	            range has these, too
 //	Next        io.EOF at the end · *SyntaxError (ErrQuoteOpen) · ErrChanged when the file got shorter ·
 //	            ctx.Err() · damage in Parquet or compressed files · an error of the file system; whatever it is,
 //	            all records before it were delivered

@@ -30,54 +30,68 @@ type Query struct {
 	Name string
 }
 
-// driver finds the driver of a DSN and the form in which it wants it.
-func (q Query) driver() (name, dsn string, err error) {
+// open finds the driver of a DSN and gives it the address in the form that it wants. It does not connect.
+func (q Query) open() (driver string, db *sql.DB, err error) {
 	if file, ok := strings.CutPrefix(q.DSN, "sqlite:"); ok {
 		file = strings.TrimPrefix(file, "//")
 		if _, err := os.Stat(file); err != nil { // the driver would make an empty one
-			return "", "", err
+			return "", nil, err
 		}
 		u := url.URL{Scheme: "file", Opaque: (&url.URL{Path: file}).EscapedPath(), RawQuery: "mode=ro&_pragma=busy_timeout(10000)"}
-		return "sqlite", u.String(), nil
+		db, err = sql.Open("sqlite", u.String())
+		return "sqlite", db, err
 	}
 	u, err := url.Parse(q.DSN)
 	if err != nil {
-		return "", "", errors.New("the address of the database is no URL, such as postgres://user:password@host/name")
+		return "", nil, errors.New("the address of the database is no URL, such as postgres://user:password@host/name")
 	}
 	switch u.Scheme {
 	case "postgres", "postgresql":
-		return "pgx", q.DSN, nil
+		driver = "pgx"
 	case "mysql", "mariadb":
-		c := mysql.NewConfig()
-		c.User = u.User.Username()
-		c.Passwd, _ = u.User.Password()
-		c.Net, c.Addr, c.DBName = "tcp", u.Host, strings.TrimPrefix(u.Path, "/")
-		if u.Port() == "" {
-			c.Addr = u.Host + ":3306"
-		}
-		if socket := u.Query().Get("socket"); socket != "" {
-			c.Net, c.Addr = "unix", socket
-		}
-		if c.Net == "tcp" {
-			c.TLSConfig = "preferred" // encrypted when the server offers it; who it is, is not checked
-		}
-		if u.Query().Get("tls") != "" {
-			c.TLSConfig = u.Query().Get("tls")
-		}
-		for name := range u.Query() {
-			if name != "socket" && name != "tls" {
-				return "", "", fmt.Errorf("the address of the database has the parameter %q; only socket and tls are known", name)
-			}
-		}
-		// Times come as text: the driver would make another day of 2026-01-00. TIMESTAMP is an instant, shown in UTC.
-		c.Params = map[string]string{"charset": "utf8mb4", "time_zone": "'+00:00'"}
-		return "mysql", c.FormatDSN(), nil
-	case "sqlserver":
-		return "sqlserver", q.DSN, nil
-	case "oracle":
-		return "oracle", q.DSN, nil
+		db, err = openMySQL(u)
+		return "mysql", db, err
+	case "sqlserver", "oracle":
+		driver = u.Scheme
+	default:
+		return "", nil, fmt.Errorf("no kind of database %q: postgres, mysql, sqlite, sqlserver or oracle", u.Scheme)
 	}
-	return "", "", fmt.Errorf("no kind of database %q: postgres, mysql, sqlite, sqlserver or oracle", u.Scheme)
+	db, err = sql.Open(driver, q.DSN)
+	return driver, db, err
+}
+
+func openMySQL(u *url.URL) (*sql.DB, error) {
+	c := mysql.NewConfig()
+	c.User = u.User.Username()
+	c.Passwd, _ = u.User.Password()
+	c.Net, c.Addr, c.DBName = "tcp", u.Host, strings.TrimPrefix(u.Path, "/")
+	if u.Port() == "" {
+		c.Addr = u.Host + ":3306"
+	}
+	c.TLSConfig = "preferred" // encrypted when the server offers it; who it is, is not checked
+	if socket := u.Query().Get("socket"); socket != "" {
+		c.Net, c.Addr, c.TLSConfig = "unix", socket, ""
+	}
+	if tls := u.Query().Get("tls"); tls != "" {
+		c.TLSConfig = tls
+	}
+	for name := range u.Query() {
+		if name != "socket" && name != "tls" {
+			return nil, fmt.Errorf("the address of the database has the parameter %q; only socket and tls are known", name)
+		}
+	}
+	// Times come as text: the driver would make another day of 2026-01-00. TIMESTAMP is an instant, shown in UTC.
+	c.Params = map[string]string{"charset": "utf8mb4", "time_zone": "'+00:00'"}
+	c, err := mysql.ParseDSN(c.FormatDSN()) // it knows more parameters than the config has fields
+	if err != nil {
+		return nil, err
+	}
+	c.Logger = &mysql.NopLogger{} // it would write to stderr what it returns as well
+	connector, err := mysql.NewConnector(c)
+	if err != nil {
+		return nil, err
+	}
+	return sql.OpenDB(connector), nil
 }
 
 // hide takes the DSN and its password out of an error.
@@ -133,11 +147,7 @@ func (q Query) read(ctx context.Context, f func(reading) error) (err error) {
 			err = fmt.Errorf("%s: %w", q.Name, q.hide(err))
 		}
 	}()
-	name, dsn, err := q.driver()
-	if err != nil {
-		return err
-	}
-	db, err := sql.Open(name, dsn)
+	name, db, err := q.open()
 	if err != nil {
 		return err
 	}

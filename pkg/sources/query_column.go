@@ -204,6 +204,12 @@ func appendDecimal(b array.Builder, v any, typ *arrow.Decimal128Type) error {
 	default:
 		return wrongValue(v, "a decimal number")
 	}
+	if n, ok := shortDecimal(text, int(typ.Scale)); ok {
+		if n := decimal128.FromI64(n); n.FitsInPrecision(typ.Precision) {
+			out.Append(n)
+			return nil
+		}
+	}
 	r, ok := new(big.Rat).SetString(text)
 	if !ok { // NaN, Infinity
 		return wrongValue(text, "a decimal number")
@@ -218,6 +224,52 @@ func appendDecimal(b array.Builder, v any, typ *arrow.Decimal128Type) error {
 	}
 	out.Append(n)
 	return nil
+}
+
+// shortDecimal reads a number without an exponent as so many units of the last of scale places. It is not ok when that takes more than 18
+// digits or is not exact, or when there is more than digits, a sign and a point.
+func shortDecimal(text string, scale int) (units int64, ok bool) {
+	digits := text
+	if text != "" && (text[0] == '-' || text[0] == '+') {
+		digits = text[1:]
+	}
+	places := -1 // behind the point; there was none yet
+	n, seen := int64(0), 0
+	some := false
+	for i := range len(digits) {
+		c := digits[i]
+		switch {
+		case c == '.' && places < 0:
+			places = 0
+			continue
+		case c < '0' || c > '9':
+			return 0, false
+		}
+		some = true
+		switch {
+		case places == scale:
+			if c != '0' {
+				return 0, false
+			}
+			continue
+		case places >= 0:
+			places++
+		}
+		n = 10*n + int64(c-'0')
+		if seen++; seen > 18 {
+			return 0, false
+		}
+	}
+	for places = max(places, 0); places < scale; places++ {
+		n *= 10
+		if seen++; seen > 18 {
+			return 0, false
+		}
+	}
+	if text != digits && text[0] == '-' {
+		n = -n
+	}
+	return n, some
 }
 
 // errNoDate says what MySQL's 0000-00-00 is.

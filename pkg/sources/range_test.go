@@ -410,3 +410,47 @@ func TestRangesCancelled(t *testing.T) {
 		t.Errorf("left: %v", left)
 	}
 }
+
+// TestRangesBroken: a connection that breaks in the middle of a range leaves nothing, and the range is read when it is opened again.
+func TestRangesBroken(t *testing.T) {
+	t.Parallel()
+	for name, kill := range map[string]string{
+		"postgres": "select pg_terminate_backend(pid) from pg_stat_activity where query like '%ranges_broken%' and pid <> pg_backend_pid() and state = 'active'",
+		"mariadb":  "begin not atomic declare n bigint; select max(id) into n from information_schema.processlist where info like '%ranges_broken%' and id <> connection_id(); kill n; end",
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			d := databases[name](t)
+			wait := map[string]string{"postgres": "pg_sleep(0.05)::text", "mariadb": "sleep(0.05)"}[name]
+			d.run(t, "drop table if exists ranges_broken", "create table ranges_broken (id integer)")
+			for i := range 20 {
+				d.run(t, fmt.Sprintf("insert into ranges_broken values (%d)", i))
+			}
+			r := d.divide(t, "select id, "+wait+" as slept, repeat('x', 20000) as wide from ranges_broken", "id", 1)
+			s := r.Splits()[0]
+			broken := make(chan error)
+			go func() {
+				_, err := r.Open(t.Context(), s, sources.Position{})
+				broken <- err
+			}()
+			var err error
+			for waiting := true; waiting; {
+				select {
+				case err = <-broken:
+					waiting = false
+				case <-time.After(200 * time.Millisecond):
+					d.db.ExecContext(t.Context(), kill) // an error: it has not begun, or has ended
+				}
+			}
+			if !errors.Is(err, sources.ErrDatabase) {
+				t.Errorf("broken: %v, want ErrDatabase", err)
+			}
+			if left, _ := filepath.Glob(filepath.Join(filepath.Dir(s.File), "*.001*")); len(left) > 0 {
+				t.Errorf("left: %v", left)
+			}
+			if got, err := sourcetest.ReadSplit(r, s, sources.Position{}); err != nil || len(got.Records) != 20 {
+				t.Errorf("again: %d rows, %v", len(got.Records), err)
+			}
+		})
+	}
+}

@@ -4,6 +4,7 @@
 //   - the same splits with the same ids, each time, and after a trip through JSON;
 //   - the same records, whatever the size of a batch;
 //   - opened at the position of record n, the records from n on, for every n;
+//   - the same records for several readers at once, one of which ends early;
 //   - every record in exactly one of Rows and Bad, numbered without a gap;
 //   - all memory released.
 //
@@ -17,6 +18,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"sync"
 	"testing"
 
 	"github.com/apache/arrow-go/v18/arrow/memory"
@@ -148,7 +150,41 @@ func runSplit(t *testing.T, open Opener, src sources.Source, s sources.Split, me
 			t.Fatalf("split %s opened at its end: %d records", s.ID, len(got.Records))
 		}
 	}
+	var readers sync.WaitGroup
+	all := make([]Read, 3)
+	errs := make([]error, len(all))
+	for i := range all {
+		readers.Go(func() { all[i], errs[i] = ReadSplit(src, s, sources.Position{}) })
+	}
+	if err := leaveEarly(src, s); err != nil {
+		t.Errorf("split %s: %v", s.ID, err)
+	}
+	readers.Wait()
+	for i, got := range all {
+		if errs[i] != nil {
+			t.Fatalf("split %s, one of several readers: %v", s.ID, errs[i])
+		}
+		same("one of several readers", got, 0)
+	}
 	cancelled(t, src, s)
+}
+
+// leaveEarly reads one batch and closes the reader; the batch stays.
+func leaveEarly(src sources.Source, s sources.Split) error {
+	r, err := src.Open(context.Background(), s, sources.Position{})
+	if err != nil {
+		return err
+	}
+	b, err := r.Next(context.Background())
+	if e := r.Close(); e != nil {
+		return e
+	}
+	if err != nil {
+		return nil // an end, or an error that every reader meets there
+	}
+	defer b.Rows.Release()
+	_, err = records(src, b)
+	return err
 }
 
 // cancelled: a context that has ended stops Open and Next; a reader can be closed twice.
