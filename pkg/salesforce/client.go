@@ -81,6 +81,7 @@ type Client struct {
 	session *session
 	calls   atomic.Int64
 	usage   atomic.Pointer[usage]
+	clock   atomic.Pointer[clock]
 }
 
 // Open checks the configuration and gets the first token. A fixed token is not tried out; the first request does that.

@@ -17,6 +17,7 @@
 //	429                                            again                 again
 //	403 "ConcurrentRequests Limit exceeded"        again                 again
 //	403 "TotalRequests Limit exceeded"             ErrLimit              ErrLimit
+//	400 LIMIT_EXCEEDED of a bulk job               ErrLimit              ErrLimit
 //	420, 500, 502, 503, 504, other 5xx             again                 ErrOutcomeUnknown
 //	connection lost after a byte was written       again                 ErrOutcomeUnknown
 //	the answer of [Client.JSON] cut or not JSON    again                 ErrOutcomeUnknown

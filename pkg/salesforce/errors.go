@@ -14,7 +14,7 @@ var (
 	ErrConfig = errors.New("wrong configuration")
 	// ErrAuth: the org or the login host refused the credentials (401 twice, or a refused login). Repeating is useless.
 	ErrAuth = errors.New("authentication refused")
-	// ErrLimit: the org's API calls of the last 24 hours are used up. Repeating soon is useless.
+	// ErrLimit: an allocation of 24 hours is used up: API calls, or bulk jobs. Repeating soon is useless.
 	ErrLimit = errors.New("daily API limit reached")
 	// ErrTemporary: every attempt failed for reasons that pass, and sending the same request later is safe.
 	ErrTemporary = errors.New("temporary failure")
@@ -71,7 +71,7 @@ func (e *APIError) Is(target error) bool {
 	case ErrAuth:
 		return e.Status == http.StatusUnauthorized || e.login && !e.temporary()
 	case ErrLimit:
-		return e.overDailyLimit()
+		return e.overDailyLimit() || e.overJobs()
 	}
 	return false
 }

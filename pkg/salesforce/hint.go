@@ -14,6 +14,8 @@ func (e *APIError) hint() string {
 		return "too many long requests at once; use fewer at a time"
 	case e.overDailyLimit():
 		return "the API calls of the last 24 hours are used up; go on when the window has moved"
+	case e.overJobs():
+		return "what the org allows in 24 hours is used up; go on when the window has moved"
 	}
 	if h, ok := codeHints[e.Code]; ok {
 		return h

@@ -86,7 +86,11 @@ func retryAfter(resp *http.Response) time.Duration {
 		return time.Duration(seconds) * time.Second
 	}
 	if at, err := http.ParseTime(h); err == nil {
-		return max(0, time.Until(at))
+		now, err := http.ParseTime(resp.Header.Get("Date")) // of the same clock; this machine's may be hours off
+		if err != nil {
+			now = time.Now()
+		}
+		return max(0, at.Sub(now))
 	}
 	return 0
 }

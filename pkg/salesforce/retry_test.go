@@ -186,6 +186,10 @@ func TestPauses(t *testing.T) {
 		{"Retry-After as a date", func() *http.Response {
 			return reply(429, "", "Retry-After", time.Now().Add(90*time.Second).UTC().Format(http.TimeFormat))
 		}, 89 * time.Second, 91 * time.Second, 91 * time.Second},
+		{"Retry-After as a date, while this machine's clock is hours off", func() *http.Response {
+			org := time.Now().Add(-7 * time.Hour).UTC()
+			return reply(429, "", "Retry-After", org.Add(90*time.Second).Format(http.TimeFormat), "Date", org.Format(http.TimeFormat))
+		}, 90 * time.Second, 91 * time.Second, 91 * time.Second},
 		{"Retry-After of a day", func() *http.Response { return reply(503, "", "Retry-After", "86400") }, 5 * time.Minute, 5*time.Minute + time.Second, 5*time.Minute + time.Second},
 		{"Retry-After not understood", func() *http.Response { return reply(503, "", "Retry-After", "-5 soon") }, 0, time.Second, 10 * time.Second},
 		{"too many at once", func() *http.Response { return reply(403, tooMany) }, time.Second, 2 * time.Second, 11 * time.Second},
