@@ -102,8 +102,9 @@ func (l *Lookup) Close() error {
 	return l.db.Close()
 }
 
-// Find gives the Ids of the records with each key, in their order; keys without a record are missing.
+// Find gives the Ids of the records with each key, in their order; keys without a record are missing. A key may be asked for twice.
 func (l *Lookup) Find(ctx context.Context, keys []string) (map[string][]string, error) {
+	keys = slices.Compact(slices.Sorted(slices.Values(keys))) // each once, and near to its neighbour in the file
 	found := make(map[string][]string, len(keys))
 	for part := range slices.Chunk(keys, atOnce) {
 		list, err := json.Marshal(part)

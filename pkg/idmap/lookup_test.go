@@ -48,7 +48,7 @@ func TestLookup(t *testing.T) {
 	for i := range 12_000 {
 		keys = append(keys, fmt.Sprintf("k'%d\"\\ü\x01", i))
 	}
-	got, err := l.Find(t.Context(), append(keys, "nothing", ""))
+	got, err := l.Find(t.Context(), append(keys, "nothing", "", keys[0], keys[0])) // two values may have one key
 	if err != nil {
 		t.Fatal(err)
 	}

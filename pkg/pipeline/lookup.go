@@ -12,6 +12,7 @@ import (
 	"migrate/pkg/bulk2"
 	"migrate/pkg/idmap"
 	"migrate/pkg/salesforce"
+	"migrate/pkg/transform"
 )
 
 // Lookup names records that are in the org by the value of one of their fields.
@@ -34,15 +35,46 @@ func (l Lookup) SOQL() string {
 
 // Key is what a value is found by. Text counts as it stands, as nothing is guessed: not without case, unless Fold says so.
 func (l Lookup) Key(value string) string {
-	if l.Number {
-		if f, err := strconv.ParseFloat(value, 64); err == nil {
-			return strconv.FormatFloat(f, 'g', -1, 64)
-		}
-	}
-	if l.Fold {
-		return strings.ToLower(value)
+	switch {
+	case l.Number:
+		return numberKey(value)
+	case l.Fold:
+		return transform.Fold(value)
 	}
 	return value
+}
+
+// numberKey is the same for all texts of a number: 70, 070.0 and 7E1. All digits count: two numbers that no float64 tells apart are
+// still two. A text that is no number stands for itself, and is no number's key.
+func numberKey(text string) string {
+	unsigned := strings.TrimPrefix(text, "-")
+	negative := len(unsigned) < len(text)
+	if !negative {
+		unsigned = strings.TrimPrefix(text, "+")
+	}
+	mantissa, power := unsigned, 0
+	if i := strings.IndexAny(unsigned, "eE"); i >= 0 {
+		var err error
+		if power, err = strconv.Atoi(unsigned[i+1:]); err != nil {
+			return text
+		}
+		mantissa = unsigned[:i]
+	}
+	whole, fraction, _ := strings.Cut(mantissa, ".")
+	digits := whole + fraction
+	if digits == "" || strings.Trim(digits, "0123456789") != "" {
+		return text
+	}
+	digits = strings.TrimLeft(digits, "0")
+	short := strings.TrimRight(digits, "0")
+	if short == "" {
+		return "0"
+	}
+	power += len(digits) - len(short) - len(fraction)
+	if negative {
+		short = "-" + short
+	}
+	return short + "e" + strconv.Itoa(power)
 }
 
 // Querier runs query jobs. *bulk2.Client is one.

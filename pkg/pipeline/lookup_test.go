@@ -6,10 +6,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math/big"
 	"path/filepath"
 	"strings"
 	"testing"
 	"testing/synctest"
+
+	"pgregory.net/rapid"
 
 	"migrate/internal/localorg"
 	"migrate/pkg/bulk2"
@@ -111,6 +114,44 @@ func TestLookupNeverShort(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestLookupKey: values that mean the same have one key, and others have not.
+func TestLookupKey(t *testing.T) {
+	number, text, fold := pipeline.Lookup{Number: true}, pipeline.Lookup{}, pipeline.Lookup{Fold: true}
+	for _, test := range []struct {
+		l    pipeline.Lookup
+		a, b string
+		same bool
+	}{
+		{number, "7", "7.0", true}, {number, "007", "7", true}, {number, "70", "7E1", true}, {number, "+7", "7", true}, {number, "-7", "7", false},
+		{number, "-0", "0.00", true}, {number, ".5", "0.5", true}, {number, "5.", "5", true}, {number, "9.1226E8", "912260000", true},
+		{number, "9007199254740992", "9007199254740993", false}, // one float64
+		{number, "1e400", "2e400", false}, {number, "1e400", "10e399", true}, {number, "1e99999999999999999999", "1", false},
+		{number, "0x10", "16", false}, {number, "1_0", "10", false}, {number, "Inf", "inf", false}, {number, " 7", "7", false},
+		{number, "", "0", false}, {number, ".", "0", false}, {number, "--7", "7", false}, {number, "7e", "7", false}, {number, "٧", "7", false},
+		{text, "007", "7", false}, {text, "a", "A", false}, {text, "a ", "a", false}, {text, "#N/A", "", false},
+		{fold, "ΣΊΣΥΦΟΣ", "Σίσυφος", true}, {fold, "İ", "i", false}, {fold, "straße", "STRASSE", false},
+	} {
+		if a, b := test.l.Key(test.a), test.l.Key(test.b); (a == b) != test.same {
+			t.Errorf("%+v: %q has key %q, %q has %q", test.l, test.a, a, test.b, b)
+		}
+	}
+}
+
+// TestLookupKeyOfNumbers holds the keys of random numbers against math/big.
+func TestLookupKeyOfNumbers(t *testing.T) {
+	number := pipeline.Lookup{Number: true}
+	value := rapid.StringMatching(`[-+]?0{0,2}[0-9]{0,3}0{0,2}(\.0{0,2}[0-9]{0,3}0{0,2})?([eE][-+]?[0-3])?`)
+	rapid.Check(t, func(t *rapid.T) {
+		a, b := value.Draw(t, "a"), value.Draw(t, "b")
+		x, isX := new(big.Rat).SetString(a)
+		y, isY := new(big.Rat).SetString(b)
+		same := isX && isY && x.Cmp(y) == 0 || a == b
+		if (number.Key(a) == number.Key(b)) != same {
+			t.Fatalf("%q has key %q, %q has %q", a, number.Key(a), b, number.Key(b))
+		}
+	})
 }
 
 type failing struct{}

@@ -31,8 +31,8 @@ func (r *reader) lookedUpBy(e entry) *Lookup {
 	return &Lookup{Object: object, Field: field}
 }
 
-// comparable are the types of fields by which records can be looked up, with true for numbers.
-var comparable = map[string]bool{"string": false, "picklist": false, "combobox": false, "phone": false, "url": false, "email": false, "id": false,
+// comparable are the types of fields by which records can be looked up, with true for numbers. An Id needs no lookup.
+var comparable = map[string]bool{"string": false, "picklist": false, "combobox": false, "phone": false, "url": false, "email": false,
 	"int": true, "long": true, "double": true, "currency": true, "percent": true}
 
 // lookedUp checks a field that is set to a record of the org, and finds out how the org spells what it names.

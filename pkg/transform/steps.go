@@ -255,15 +255,15 @@ func (m Map) lookup() (func([]byte) ([]byte, *fault), error) {
 	if !slices.Contains([]Missing{MissingError, MissingKeep, MissingEmpty}, m.Missing) {
 		return nil, fmt.Errorf("map: unknown way for missing values %q: error, keep or empty", m.Missing)
 	}
-	values := m.Values
+	values, key := m.Values, func(text string) string { return text }
 	if m.Fold {
+		key = Fold
 		values = map[string]string{}
 		for k, v := range m.Values {
-			low := strings.ToLower(k)
-			if old, ok := values[low]; ok && old != v {
-				return nil, fmt.Errorf("map: %q stands for %q and for %q when case does not matter", low, old, v)
+			if old, ok := values[key(k)]; ok && old != v {
+				return nil, fmt.Errorf("map: %q stands for %q and for %q when case does not matter", k, old, v)
 			}
-			values[low] = v
+			values[key(k)] = v
 		}
 	}
 	where := "the map"
@@ -271,10 +271,7 @@ func (m Map) lookup() (func([]byte) ([]byte, *fault), error) {
 		where = m.From
 	}
 	return func(text []byte) ([]byte, *fault) {
-		v, ok := values[string(text)]
-		if !ok && m.Fold {
-			v, ok = values[strings.ToLower(string(text))]
-		}
+		v, ok := values[key(string(text))]
 		switch {
 		case ok:
 			return []byte(v), nil
