@@ -117,7 +117,7 @@ func (c *cutter) add(ctx context.Context, b sources.Batch, end int64) error {
 // next takes the row at pos into the chunk, cutting before it when the chunk has all the rows that it may have.
 func (c *cutter) next(ctx context.Context, pos sources.Position) error {
 	c.at = pos
-	if pos.Row-c.start.Row >= c.j.ChunkRows {
+	if pos.Row-c.start.Row >= c.j.chunkRows() {
 		if err := c.cut(ctx); err != nil {
 			return err
 		}
@@ -132,7 +132,7 @@ func (c *cutter) send(ctx context.Context, pos sources.Position, cols []*array.S
 	c.row = c.j.encode(c.row[:0], cols, i)
 	if int64(len(c.header)+len(c.row)) > c.j.ChunkBytes {
 		return &ConfigError{fmt.Errorf("%s line %d: the row takes %d bytes and does not fit into a chunk of %d; raise the chunk size",
-			c.split.Path, pos.Line, len(c.row), c.j.ChunkBytes)}
+			pos.PathOr(c.split), pos.Line, len(c.row), c.j.ChunkBytes)}
 	}
 	if c.body != nil && c.body.size+int64(len(c.row)) > c.j.ChunkBytes {
 		if err := c.cut(ctx); err != nil {
@@ -174,7 +174,7 @@ func (c *cutter) malformed(ctx context.Context, b sources.BadRow) error {
 	if b.Rule != sources.RuleTooFewColumns {
 		message += "; as it stands: " + b.Raw // its fields may not show all of it
 	}
-	return c.reject(values, reportRow{File: c.split.Path, Line: strconv.FormatInt(b.Pos.Line, 10), Code: b.Rule, Message: message})
+	return c.reject(values, reportRow{File: b.Pos.PathOr(c.split), Line: strconv.FormatInt(b.Pos.Line, 10), Code: b.Rule, Message: message})
 }
 
 func (c *cutter) reject(values []string, why reportRow) error {

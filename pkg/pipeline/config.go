@@ -34,6 +34,9 @@ type Config struct {
 	IDs        *idmap.View // where jobs with an ID enter what their rows became; nil when none has
 	Jobs       []Job       // each waits for some of those before it, see Job; those that the checkpoint calls done are skipped
 	Options
+	// Spent gives the reason for which no more ingest jobs may be begun, nil as long as they may. It is asked before each of them; the run then
+	// takes no new rows, sees through what is in the org, and ends with that error, to be resumed. nil: they always may.
+	Spent     func() error
 	PollEvery time.Duration // least time between two looks at one job, the first comes sooner; 0 = 1 s, less only for a local org
 	Events    Events
 }
@@ -107,7 +110,10 @@ type Job struct {
 	Limit      int64    // source rows to read; 0 = all
 	First      string   // job that has worked on the same source before; which rows were unique then holds again. "" = none
 	Reports    string   // folder of the reports below the run folder; "" = the run folder itself
-	After      []string // jobs that are to be done before, as far as they stand before this one
+	// Grouped says that no two splits have rows with the same parent: rows of one split are in one ingest job at a time, of one internal
+	// batch, so that they cannot lock each other out.
+	Grouped bool
+	After   []string // jobs that are to be done before, as far as they stand before this one
 	// Writes are the objects whose records are written, or locked because they are parents; Reads are those that must not change
 	// meanwhile. Two jobs take turns where one writes what the other writes or reads.
 	Writes, Reads []string

@@ -34,8 +34,9 @@ type Example struct {
 
 const (
 	// SampleRows is how many rows of a split are read for a forecast, where not all are.
-	SampleRows  = 20_000
-	callsOfAJob = 3 + 4 + 2
+	SampleRows = 20_000
+	// CallsOfAJob is about how many API calls an ingest job takes: create, upload and close it, look at it, read its results.
+	CallsOfAJob = 3 + 4 + 2
 	batchRows   = 10_000 // of the org's internal batches (Bulk API 2.0 guide, Limits)
 )
 
@@ -51,6 +52,10 @@ func Foresee(ctx context.Context, j Job, o Options, all bool, dir string) (total
 	}
 	defer func() { err = errors.Join(err, run.closeClaims()) }()
 	left := j.Limit
+	chunkRows := o.ChunkRows
+	if j.Grouped {
+		chunkRows = min(chunkRows, batchRows)
+	}
 	for _, s := range j.Source.Splits() {
 		if j.Limit > 0 && left == 0 {
 			break
@@ -72,6 +77,9 @@ func Foresee(ctx context.Context, j Job, o Options, all bool, dir string) (total
 		if share < 1 {
 			total.Exact = false
 		}
+		if share == 0 {
+			share = 1 // at least these
+		}
 		grow := func(n int64) int64 { return int64(float64(n) / share) }
 		total.Read += grow(f.Read)
 		total.Filtered += grow(f.Filtered)
@@ -82,7 +90,7 @@ func Foresee(ctx context.Context, j Job, o Options, all bool, dir string) (total
 			left = max(0, left-f.Read)
 		}
 		if rows := grow(f.Read); rows > 0 { // a chunk belongs to one split
-			chunks := max((rows+o.ChunkRows-1)/o.ChunkRows, (grow(f.Bytes)+o.ChunkBytes-1)/o.ChunkBytes)
+			chunks := max((rows+chunkRows-1)/chunkRows, (grow(f.Bytes)+o.ChunkBytes-1)/o.ChunkBytes)
 			if f.Rows == 0 {
 				chunks = 0
 			}
@@ -90,11 +98,12 @@ func Foresee(ctx context.Context, j Job, o Options, all bool, dir string) (total
 		}
 	}
 	total.Batches = (total.Rows+batchRows-1)/batchRows + total.Jobs
-	total.Calls = callsOfAJob * total.Jobs
+	total.Calls = CallsOfAJob * total.Jobs
 	return total, nil
 }
 
-// foresee reads up to most rows of a split, 0 for all, and gives the share of the split that they are.
+// foresee reads up to most rows of a split, 0 for all, and gives the share of the split that they are; 0 when nobody knows, as in a
+// compressed file.
 func (j *jobRun) foresee(ctx context.Context, s sources.Split, most int64, total *Forecast) (Forecast, float64, error) {
 	var f Forecast
 	r, err := j.Source.Open(ctx, s, s.Start)
@@ -141,7 +150,7 @@ func (j *jobRun) foresee(ctx context.Context, s sources.Split, most int64, total
 						continue
 					}
 					if rule, why := column.Doubt(cols[k].Value(i)); rule != "" {
-						note(total.Doubts, total.Example, column.Header+" "+rule, s.Path, b.Pos[out.Input(i)].Line, why)
+						note(total.Doubts, total.Example, column.Header+" "+rule, b.Pos[out.Input(i)].PathOr(s), b.Pos[out.Input(i)].Line, why)
 					}
 				}
 			}
@@ -149,10 +158,10 @@ func (j *jobRun) foresee(ctx context.Context, s sources.Split, most int64, total
 			f.Rows += out.Rows.NumRows()
 			f.Rejected += int64(len(out.Rejects) + len(b.Bad))
 			for _, bad := range out.Rejects {
-				note(total.Rules, total.Example, bad.Rule, s.Path, b.Pos[bad.Row].Line, bad.Message)
+				note(total.Rules, total.Example, bad.Rule, b.Pos[bad.Row].PathOr(s), b.Pos[bad.Row].Line, bad.Message)
 			}
 			for _, bad := range b.Bad {
-				note(total.Rules, total.Example, bad.Rule, s.Path, bad.Pos.Line, bad.Message)
+				note(total.Rules, total.Example, bad.Rule, bad.Pos.PathOr(s), bad.Pos.Line, bad.Message)
 			}
 			f.Filtered = f.Read - f.Rows - f.Rejected
 			return nil
@@ -161,7 +170,7 @@ func (j *jobRun) foresee(ctx context.Context, s sources.Split, most int64, total
 			return f, 1, err
 		}
 		if most > 0 && f.Read >= most {
-			share := 1.0
+			share := 0.0
 			if whole := s.End - s.Start.Offset; whole > 0 {
 				share = min(1, max(float64(at-s.Start.Offset)/float64(whole), 1e-9))
 			}

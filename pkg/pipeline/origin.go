@@ -38,5 +38,5 @@ func (j *jobRun) origin(s sources.Split, pos sources.Position, b arrow.RecordBat
 	if own < int(b.NumCols()) {
 		return reportRow{File: b.Column(own).ValueStr(row), Line: b.Column(own + 1).ValueStr(row)}
 	}
-	return reportRow{File: s.Path, Line: strconv.FormatInt(pos.Line, 10)}
+	return reportRow{File: pos.PathOr(s), Line: strconv.FormatInt(pos.Line, 10)}
 }

@@ -240,29 +240,16 @@ func (j *jobRun) work(ctx context.Context) (done bool, err error) {
 	}
 	defer func() { err = errors.Join(err, j.closeClaims()) }()
 
-	g, work := errgroup.WithContext(ctx)
-	chunks := make(chan *chunk)
-	g.Go(func() error {
-		defer close(chunks)
-		if err := j.readUnsettled(work, unsettled, splits, chunks); err != nil {
-			return err
-		}
-		return j.readSplits(work, splits, chunks)
-	})
-	g.Go(func() error {
-		for c := range chunks {
-			if err := j.flights.Acquire(work, 1); err != nil {
-				c.body.remove()
-				return err
-			}
-			g.Go(func() error {
-				defer j.flights.Release(1)
-				return j.load(work, c)
-			})
-		}
-		return nil
-	})
-	if err := g.Wait(); err != nil {
+	waiting, err := waitingChunks(unsettled, splits)
+	if err != nil {
+		return false, err
+	}
+	if j.Grouped {
+		err = j.lanes(ctx, splits, waiting)
+	} else {
+		err = j.pools(ctx, splits, waiting)
+	}
+	if err != nil {
 		return false, err
 	}
 	if n := j.newlines.Load(); n > 0 {
@@ -288,6 +275,35 @@ func (j *jobRun) work(ctx context.Context) (done bool, err error) {
 	return true, nil
 }
 
+// pools are readers that cut chunks and loaders that see them through, with one channel between them.
+func (j *jobRun) pools(ctx context.Context, splits []checkpoint.Split, waiting []*chunk) error {
+	g, work := errgroup.WithContext(ctx)
+	chunks := make(chan *chunk)
+	g.Go(func() error {
+		defer close(chunks)
+		for _, c := range waiting {
+			if err := send(work, chunks, c); err != nil {
+				return err
+			}
+		}
+		return j.readSplits(work, splits, chunks)
+	})
+	g.Go(func() error {
+		for c := range chunks {
+			if err := j.flights.Acquire(work, 1); err != nil {
+				c.body.remove()
+				return err
+			}
+			g.Go(func() error {
+				defer j.flights.Release(1)
+				return j.load(work, c)
+			})
+		}
+		return nil
+	})
+	return g.Wait()
+}
+
 // complete reports whether all rows of the job are read and settled.
 func (j *jobRun) complete(ctx context.Context) (bool, error) {
 	splits, err := j.Checkpoint.Splits(ctx, j.Name)
@@ -303,32 +319,39 @@ func (j *jobRun) complete(ctx context.Context) (bool, error) {
 	return len(unsettled) == 0, err
 }
 
-// readUnsettled hands on the chunks that an earlier process has cut and not settled.
-func (j *jobRun) readUnsettled(ctx context.Context, list []checkpoint.Unsettled, splits []checkpoint.Split, chunks chan<- *chunk) error {
+// waitingChunks are the chunks that an earlier process has cut and not settled.
+func waitingChunks(list []checkpoint.Unsettled, splits []checkpoint.Split) ([]*chunk, error) {
 	specs := map[string]sources.Split{}
 	for _, sp := range splits {
 		var s sources.Split
 		if err := json.Unmarshal([]byte(sp.Spec), &s); err != nil {
-			return fmt.Errorf("split %s: %w", sp.ID, err)
+			return nil, fmt.Errorf("split %s: %w", sp.ID, err)
 		}
 		specs[sp.ID] = s
 	}
+	var chunks []*chunk
 	for _, u := range list {
 		c := &chunk{Chunk: u.Chunk, bulk: u.BulkJob, split: specs[u.Chunk.Split]}
 		if err := json.Unmarshal([]byte(u.Chunk.Start), &c.start); err != nil {
-			return fmt.Errorf("chunk %d: %w", c.ID, err)
+			return nil, fmt.Errorf("chunk %d: %w", c.ID, err)
 		}
-		if err := send(ctx, chunks, c); err != nil {
-			return err
-		}
+		chunks = append(chunks, c)
 	}
-	return nil
+	return chunks, nil
 }
 
 // readSplits cuts what is left of every split, several splits at once. With a row limit they are read one by one, so that
 // the same rows are taken on every run; so they are where rows claim what must be theirs alone, so that the first in the order of the
 // files has it.
 func (j *jobRun) readSplits(ctx context.Context, splits []checkpoint.Split, chunks chan<- *chunk) error {
+	emit := func(c *chunk) error { return send(ctx, chunks, c) }
+	read := func(sp checkpoint.Split, end int64) (int64, error) {
+		if err := j.reads.Acquire(ctx, 1); err != nil {
+			return 0, err
+		}
+		defer j.reads.Release(1)
+		return j.readSplit(ctx, sp, end, emit)
+	}
 	var before int64
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(j.Readers)
@@ -346,7 +369,7 @@ func (j *jobRun) readSplits(ctx context.Context, splits []checkpoint.Split, chun
 			continue
 		}
 		if j.Limit > 0 {
-			rows, err := j.readSplit(ctx, sp, max(end, 0), chunks)
+			rows, err := read(sp, max(end, 0))
 			if err != nil {
 				return err
 			}
@@ -354,7 +377,7 @@ func (j *jobRun) readSplits(ctx context.Context, splits []checkpoint.Split, chun
 			continue
 		}
 		g.Go(func() error {
-			_, err := j.readSplit(ctx, sp, end, chunks)
+			_, err := read(sp, end)
 			return err
 		})
 	}
@@ -364,7 +387,7 @@ func (j *jobRun) readSplits(ctx context.Context, splits []checkpoint.Split, chun
 // readSplit is the reader: it takes a split from where its last chunk ends to row end (exclusive), batch by batch, and cuts
 // chunks. It returns the number of rows that the split has given in all. A source that cannot be followed stops the job,
 // after all rows before that place are on their way.
-func (j *jobRun) readSplit(ctx context.Context, sp checkpoint.Split, end int64, chunks chan<- *chunk) (int64, error) {
+func (j *jobRun) readSplit(ctx context.Context, sp checkpoint.Split, end int64, emit func(*chunk) error) (int64, error) {
 	var split sources.Split
 	if err := json.Unmarshal([]byte(sp.Spec), &split); err != nil {
 		return 0, fmt.Errorf("split %s: %w", sp.ID, err)
@@ -373,10 +396,6 @@ func (j *jobRun) readSplit(ctx context.Context, sp checkpoint.Split, end int64, 
 	if err := json.Unmarshal([]byte(sp.Next), &from); err != nil {
 		return 0, fmt.Errorf("split %s: %w", sp.ID, err)
 	}
-	if err := j.reads.Acquire(ctx, 1); err != nil {
-		return 0, err
-	}
-	defer j.reads.Release(1)
 	if j.stopped() {
 		return from.Row, nil
 	}
@@ -386,7 +405,7 @@ func (j *jobRun) readSplit(ctx context.Context, sp checkpoint.Split, end int64, 
 		return from.Row, nil
 	}
 	defer r.Close()
-	cut := j.newCutter(split, from, func(c *chunk) error { return send(ctx, chunks, c) })
+	cut := j.newCutter(split, from, emit)
 	defer cut.close()
 	var sourceErr error
 	for cut.at.Row < end {

@@ -1,5 +1,7 @@
 package sources
 
+import "cmp"
+
 // Position is where the next record of a split stands. A Reader opened at a Position goes on exactly
 // there, by seeking: nothing that stands before it is read again. The zero Position means the start
 // of the split.
@@ -14,4 +16,10 @@ type Position struct {
 	Line int64 `json:"line"`
 	// Blank is the number of blank lines of the split before the record.
 	Blank int64 `json:"blank,omitempty"`
+	// Path is the file that the record stands in, where the split has records of several; "" is the split's. It is known of
+	// records that were read, and not stored.
+	Path string `json:"-"`
 }
+
+// PathOr is Path, or the path of the split.
+func (p Position) PathOr(s Split) string { return cmp.Or(p.Path, s.Path) }

@@ -3,14 +3,11 @@ package sources
 import (
 	"context"
 	"database/sql"
-	"encoding/binary"
 	"fmt"
-	"os"
 	"path/filepath"
 
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
-	"github.com/apache/arrow-go/v18/arrow/ipc"
 	"github.com/apache/arrow-go/v18/arrow/memory"
 )
 
@@ -93,84 +90,37 @@ func (r *result) append(b *array.RecordBuilder) (int, error) {
 	return size, nil
 }
 
-// writeSpool writes rows until next has no more; next appends one and gives its size. Beside the file stands an index: the
-// number of rows of each batch, 4 bytes each. The index is there before the file is.
+// writeSpool writes rows until next has no more; next appends one and gives its size.
 func writeSpool(path string, schema *arrow.Schema, next func(*array.RecordBuilder) (int, error)) (rows int64, err error) {
-	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+"-*") // mode 0600
+	f, err := createSpool(path, schema)
 	if err != nil {
 		return 0, err
 	}
-	defer func() {
-		if err != nil {
-			f.Close()
-			os.Remove(f.Name())
-		}
-	}()
-	w, err := ipc.NewFileWriter(f, ipc.WithSchema(schema))
-	if err != nil {
-		return 0, err
-	}
+	defer f.abandon()
 	b := array.NewRecordBuilder(memory.DefaultAllocator, schema)
 	defer b.Release()
-	var index []byte
-	in, bytes := uint32(0), 0
+	in, bytes := 0, 0
 	for more := true; more; {
 		size, err := next(b)
 		if err != nil {
-			return rows, fmt.Errorf("row %d: %w", rows+1, err)
+			return f.rows + int64(in), fmt.Errorf("row %d: %w", f.rows+int64(in)+1, err)
 		}
 		if more = size > 0; more {
-			rows++
 			in++
 			bytes += size
 		}
 		if in == queryBatch || bytes >= queryBytes || !more && in > 0 {
 			batch := b.NewRecordBatch()
-			err := w.Write(batch)
+			err := f.write(batch)
 			batch.Release()
 			if err != nil {
-				return rows, err
+				return f.rows, err
 			}
-			index = binary.LittleEndian.AppendUint32(index, in)
 			in, bytes = 0, 0
 		}
 	}
-	if err := w.Close(); err != nil {
-		return rows, err
+	if err := f.finish(); err != nil {
+		return f.rows, err
 	}
-	if err := f.Sync(); err != nil {
-		return rows, err
-	}
-	if err := f.Close(); err != nil {
-		return rows, err
-	}
-	if err := writeIndex(path+indexSuffix, index); err != nil {
-		return rows, err
-	}
-	if err := os.Rename(f.Name(), path); err != nil {
-		os.Remove(path + indexSuffix)
-		return rows, err
-	}
-	return rows, syncFolder(filepath.Dir(path))
-}
-
-// indexSuffix stands behind the name of a spooled result for its index.
-const indexSuffix = ".index"
-
-func writeIndex(path string, index []byte) error {
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(index)
-	if err == nil {
-		err = f.Sync()
-	}
-	if e := f.Close(); err == nil {
-		err = e
-	}
-	if err != nil {
-		os.Remove(path)
-	}
-	return err
+	return f.rows, syncFolder(filepath.Dir(path))
 }
