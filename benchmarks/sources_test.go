@@ -64,6 +64,7 @@ func testMemoryOfSources(t *testing.T, rows int) {
 	for _, source := range []struct{ name, text string }{
 		{"parquet", "{ parquet: " + file + " }"},
 		{"postgres", "{ from: shop, table: bench_accounts }"},
+		{"postgres in ranges", "{ from: shop, table: bench_accounts, split_by: no }"},
 	} {
 		t.Run(source.name, func(t *testing.T) {
 			plan := filepath.Join(t.TempDir(), "plan.yaml")
