@@ -27,8 +27,14 @@ type parents struct {
 	every time.Duration // least time between two looks at a query job; 0 = the default
 	tell  func(line string)
 
-	mu   sync.Mutex
-	open map[pipeline.Lookup]*idmap.Lookup
+	mu      sync.Mutex
+	answers map[pipeline.Lookup]*answer
+}
+
+// answer is what the org has said to a lookup.
+type answer struct {
+	mu   sync.Mutex // held while the org is asked: other lookups need not wait for it
+	file *idmap.Lookup
 }
 
 func (p *parents) Has(job string) (bool, error) { return p.ids.view.Has(p.ctx, job) }
@@ -49,38 +55,58 @@ func (p *parents) Check(l pipeline.Lookup) error {
 // resumed has the file already: its rows come out as they did before.
 func (p *parents) InOrg(l pipeline.Lookup, keys []string) (map[string][]string, error) {
 	p.mu.Lock()
-	defer p.mu.Unlock()
-	file := p.open[l]
-	if file == nil {
-		path := filepath.Join(p.dir, lookupFile(l))
-		var err error
-		if file, err = idmap.OpenLookup(p.ctx, path); errors.Is(err, fs.ErrNotExist) {
-			var n int64
-			if n, err = l.Write(p.ctx, bulk2.New(p.org), path, p.every); err == nil {
-				p.tell(fmt.Sprintf("lookup: the org has %s of %s with %s", count(n, "record"), l.Object, l.Field))
-				file, err = idmap.OpenLookup(p.ctx, path)
-			}
+	a := p.answers[l]
+	if a == nil {
+		if p.answers == nil {
+			p.answers = map[pipeline.Lookup]*answer{}
 		}
-		if err != nil {
-			return nil, err
-		}
-		if p.open == nil {
-			p.open = map[pipeline.Lookup]*idmap.Lookup{}
-		}
-		p.open[l] = file
+		a = &answer{}
+		p.answers[l] = a
 	}
-	return file.Find(p.ctx, keys)
+	p.mu.Unlock()
+	if err := p.answer(l, a); err != nil {
+		return nil, err
+	}
+	return a.file.Find(p.ctx, keys)
 }
 
-// lookupFile names the file in a run folder that holds a lookup.
+// answer opens the file with the answer to a lookup, once.
+func (p *parents) answer(l pipeline.Lookup, a *answer) (err error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.file != nil {
+		return nil
+	}
+	path := filepath.Join(p.dir, lookupFile(l))
+	if a.file, err = idmap.OpenLookup(p.ctx, path); !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	n, err := l.Write(p.ctx, bulk2.New(p.org), path, p.every)
+	if err != nil {
+		return err
+	}
+	p.tell(fmt.Sprintf("lookup: the org has %s of %s with %s", count(n, "record"), l.Object, l.Field))
+	a.file, err = idmap.OpenLookup(p.ctx, path)
+	return err
+}
+
+// lookupFile names the file in a run folder that holds the answer to a lookup.
 func lookupFile(l pipeline.Lookup) string {
-	return fmt.Sprintf("lookup-%s-%s-%08x.db", l.Object, l.Field, uint32(xxh3.HashString(fmt.Sprintf("%q", []string{l.SOQL(), fmt.Sprint(l.Fold)}))))
+	return fmt.Sprintf("%s%s-%s-%016x.db", lookupPrefix, l.Object, l.Field, xxh3.HashString(fmt.Sprintf("%q %t %d", l.SOQL(), l.Fold, l.Turn)))
 }
 
-func (p *parents) Close() error {
-	err := p.ids.Close()
-	for _, file := range p.open {
-		err = errors.Join(err, file.Close())
+// lookupPrefix begins the names of these files, and of no others.
+const lookupPrefix = "lookup-"
+
+func (p *parents) Close() error { return errors.Join(p.ids.Close(), p.closeAnswers()) }
+
+// closeAnswers closes the files of lookups; InOrg is not called any more.
+func (p *parents) closeAnswers() (err error) {
+	for _, a := range p.answers {
+		if a.file != nil {
+			err = errors.Join(err, a.file.Close())
+		}
 	}
+	p.answers = nil
 	return err
 }

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"text/tabwriter"
 
 	"github.com/spf13/cobra"
@@ -92,11 +93,7 @@ func (a *app) foresee(ctx context.Context, p *plan.Plan, org orgSpec, options pi
 	if p.Jobs, err = a.findFiles(ctx, p.Jobs, dir, ask); err != nil {
 		return err
 	}
-	planned := map[string]bool{}
-	for _, j := range p.Jobs {
-		planned[j.Name], planned[j.Object] = true, true
-	}
-	jobs, _, err := a.compile(ctx, conn.Client, p.Jobs, nil, foreseen{parents, planned, scan}, out)
+	jobs, _, err := a.compile(ctx, conn.Client, p.Jobs, nil, foreseen{parents, p.Jobs, scan}, out)
 	if err != nil {
 		return err
 	}
@@ -135,22 +132,30 @@ func (a *app) peekParents(ctx context.Context, p *plan.Plan, dir string, conn *c
 // all rows are read.
 type foreseen struct {
 	*parents
-	planned map[string]bool // names of jobs and of objects
-	scan    bool
+	jobs []plan.Job
+	scan bool
+}
+
+func (f foreseen) loads(job string) bool {
+	return slices.ContainsFunc(f.jobs, func(j plan.Job) bool { return j.Name == job })
+}
+
+func (f foreseen) writes(object string) bool {
+	return slices.ContainsFunc(f.jobs, func(j plan.Job) bool { return strings.EqualFold(j.Object, object) })
 }
 
 // someID stands for the Id of a record that is not there yet.
 const someID = "000000000000000AAA"
 
 func (f foreseen) Has(job string) (bool, error) {
-	if f.planned[job] {
+	if f.loads(job) {
 		return true, nil
 	}
 	return f.parents.Has(job)
 }
 
 func (f foreseen) Find(job string, sources []string) (map[string]string, error) {
-	if !f.planned[job] {
+	if !f.loads(job) {
 		return f.parents.Find(job, sources)
 	}
 	found := map[string]string{}
@@ -161,7 +166,7 @@ func (f foreseen) Find(job string, sources []string) (map[string]string, error) 
 }
 
 func (f foreseen) InOrg(l pipeline.Lookup, keys []string) (map[string][]string, error) {
-	if f.scan && !f.planned[l.Object] {
+	if f.scan && !(l.Turn > 0 && f.writes(l.Object)) {
 		return f.parents.InOrg(l, keys)
 	}
 	found := map[string][]string{}

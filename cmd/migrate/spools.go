@@ -17,12 +17,14 @@ import (
 // JOB.arrow.index. Those that begin with a dot were being written when the process ended.
 const spoolExt = ".arrow"
 
-// removeSpools removes the files with rows of queries: all of them, or those that were never finished.
+// removeSpools removes the files with rows of queries and with answers to lookups: all of them, or those that were never finished.
 func removeSpools(dir string, all bool) error {
 	entries, err := os.ReadDir(dir)
 	for _, e := range entries {
-		if strings.Contains(e.Name(), spoolExt) && (all || strings.HasPrefix(e.Name(), ".")) {
-			err = errors.Join(err, os.Remove(filepath.Join(dir, e.Name())))
+		name := e.Name()
+		spool, lookup := strings.Contains(name, spoolExt), strings.HasPrefix(name, lookupPrefix)
+		if !e.IsDir() && (spool && strings.HasPrefix(name, ".") || all && (spool || lookup)) {
+			err = errors.Join(err, os.Remove(filepath.Join(dir, name)))
 		}
 	}
 	return err

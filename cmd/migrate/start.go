@@ -217,8 +217,8 @@ func (a *app) work(ctx context.Context, dir string, store *checkpoint.Store, con
 	sum, err := pipeline.Run(ctx, cfg)
 	out.endProgress()
 	if sum.Run.State == checkpoint.RunDone {
-		if err := removeSpools(dir, true); err != nil {
-			out.text("warning: rows of a query are left in the run folder: %v", err)
+		if err := errors.Join(parents.closeAnswers(), removeSpools(dir, true)); err != nil {
+			out.text("warning: what only the run needed is left in its folder: %v", err)
 		}
 	}
 	out.summary(dir, sum, conn.Client, err)

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/url"
 	"os"
+	"path/filepath"
 
 	"github.com/zeebo/xxh3"
 )
@@ -35,7 +36,8 @@ func OpenClaims(ctx context.Context, path string) (*Claims, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open claims: %w", err)
 	}
-	if _, err := db.ExecContext(ctx, claimSchema); err != nil {
+	_, err = db.ExecContext(ctx, claimSchema)
+	if err = errors.Join(err, SyncDir(filepath.Dir(path))); err != nil { // the name is to last as long as the claims
 		db.Close()
 		return nil, fmt.Errorf("open claims %s: %w", path, err)
 	}
@@ -110,15 +112,4 @@ func (c *Claims) Claim(ctx context.Context, split string, list []Claimant) ([]Ow
 		return nil, fmt.Errorf("claims: %w", err)
 	}
 	return owners, nil
-}
-
-// Remove deletes the file of closed Claims, and those that SQLite keeps beside it.
-func RemoveClaims(path string) error {
-	var errs []error
-	for _, suffix := range []string{"", "-wal", "-shm"} {
-		if err := os.Remove(path + suffix); err != nil && !errors.Is(err, os.ErrNotExist) {
-			errs = append(errs, err)
-		}
-	}
-	return errors.Join(errs...)
 }

@@ -5,11 +5,13 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"time"
 
 	"migrate/pkg/bulk2"
+	"migrate/pkg/checkpoint"
 	"migrate/pkg/idmap"
 	"migrate/pkg/salesforce"
 	"migrate/pkg/transform"
@@ -22,6 +24,7 @@ type Lookup struct {
 	Where  string `json:"where,omitempty"`  // a condition in SOQL; "" = all records
 	Fold   bool   `json:"fold,omitempty"`   // case does not matter
 	Number bool   `json:"number,omitempty"` // the field holds numbers: 7 and 7.0 are the same
+	Turn   int    `json:"turn,omitempty"`   // how often the run writes such records before: a lookup of another turn has other answers
 }
 
 // SOQL is the query that gives the records.
@@ -93,6 +96,9 @@ func (l Lookup) Write(ctx context.Context, org Querier, path string, every time.
 		})
 		return err
 	})
+	if err == nil {
+		err = checkpoint.SyncDir(filepath.Dir(path)) // rows that were made from it must find it after a crash
+	}
 	if err != nil {
 		return n, fmt.Errorf("%s by %s: %w", l.Object, l.Field, err)
 	}

@@ -28,7 +28,7 @@ func (b *bench) several(t testing.TB, jobs []pipeline.Job) (*checkpoint.Store, [
 	var splits []checkpoint.Split
 	for i := range jobs {
 		j := b.job
-		j.Name, j.After, j.Writes, j.Reads, j.Reports = jobs[i].Name, jobs[i].After, jobs[i].Writes, jobs[i].Reads, jobs[i].Name
+		j.Name, j.First, j.After, j.Writes, j.Reads, j.Reports = jobs[i].Name, jobs[i].First, jobs[i].After, jobs[i].Writes, jobs[i].Reads, jobs[i].Name
 		if own := jobs[i].Source; own != nil {
 			j.Source, j.Mapping, j.Columns = own, jobs[i].Mapping, jobs[i].Columns
 		}

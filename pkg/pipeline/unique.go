@@ -5,7 +5,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
+	"os"
 	"path/filepath"
+	"strings"
 
 	"migrate/pkg/checkpoint"
 	"migrate/pkg/sources"
@@ -47,11 +50,25 @@ func (j *jobRun) pathOf(split string) string {
 	return split
 }
 
-// openClaims opens what the rows of the job claim. A second pass over a source finds the claims of the first.
-func (j *jobRun) openClaims(ctx context.Context, dir string) (err error) {
-	if j.Mapping.Unique() {
-		j.claims, err = checkpoint.OpenClaims(ctx, claimsFile(dir, cmp.Or(j.First, j.Name)))
+// openClaims opens what the rows of the job claim. A second pass over a source finds the claims of the first. They must not be lost while
+// rows are sent: the next row with a key would be the first.
+func (j *jobRun) openClaims(ctx context.Context, dir string) error {
+	if !j.Mapping.Unique() {
+		return nil
 	}
+	job := cmp.Or(j.First, j.Name)
+	path := filepath.Join(dir, claimsPrefix+job+".db")
+	if j.run != nil { // nil: a forecast
+		l, err := j.Checkpoint.Ledger(ctx, job)
+		if err != nil {
+			return err
+		}
+		if _, err := os.Stat(path); l.Read > 0 && errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("%s is gone; it says which rows of job %s were the first with their key, and some of them were sent: bring it back, or begin a new run with the rows that are left", path, job)
+		}
+	}
+	var err error
+	j.claims, err = checkpoint.OpenClaims(ctx, path)
 	return err
 }
 
@@ -62,15 +79,16 @@ func (j *jobRun) closeClaims() error {
 	return j.claims.Close()
 }
 
-func claimsFile(dir, job string) string { return filepath.Join(dir, "unique-"+job+".db") }
+// claimsPrefix begins the names of the files with claims in the run folder, and of no others.
+const claimsPrefix = "unique-"
 
-// forgetClaims removes the files of jobs that are all done.
+// forgetClaims removes the files with claims of all jobs, also of those that an earlier process has done.
 func (r *run) forgetClaims() error {
-	var errs []error
-	for _, j := range r.Jobs {
-		if j.Mapping.Unique() {
-			errs = append(errs, checkpoint.RemoveClaims(claimsFile(r.Dir, j.Name)))
+	entries, err := os.ReadDir(r.Dir)
+	for _, e := range entries {
+		if !e.IsDir() && strings.HasPrefix(e.Name(), claimsPrefix) {
+			err = errors.Join(err, os.Remove(filepath.Join(r.Dir, e.Name())))
 		}
 	}
-	return errors.Join(errs...)
+	return err
 }

@@ -19,6 +19,8 @@ type Lookup struct {
 	Fold   bool   `json:"ignore_case,omitempty"` // of the value
 	// Missing says what a value does that no record has: transform.MissingError or MissingEmpty.
 	Missing transform.Missing `json:"missing,omitempty"`
+	// Turn is how many jobs of the plan write records of the object before the one that looks them up.
+	Turn int `json:"turn,omitempty"`
 }
 
 // lookedUpBy reads "Account.Customer_No__c".
@@ -29,6 +31,19 @@ func (r *reader) lookedUpBy(e entry) *Lookup {
 		r.report(position(e.value), "lookup is %s; it names an object and a field of it, such as Account.Customer_No__c", quote(text))
 	}
 	return &Lookup{Object: object, Field: field}
+}
+
+// lookupTurns counts the writers before each lookup, as the org is to be asked anew when they are done.
+func lookupTurns(jobs []Job) {
+	for i, j := range jobs {
+		for _, f := range j.Fields {
+			for _, earlier := range jobs[:i] {
+				if f.Lookup != nil && strings.EqualFold(earlier.Object, f.Lookup.Object) {
+					f.Lookup.Turn++
+				}
+			}
+		}
+	}
 }
 
 // comparable are the types of fields by which records can be looked up, with true for numbers. An Id needs no lookup.
@@ -63,7 +78,7 @@ func (c *compiler) lookedUp(t *target) {
 		c.failed = fmt.Errorf("field %s looks up %s, but there is no org to ask", t.To, object.Name) // a caller's mistake
 		return
 	}
-	t.lookup = pipeline.Lookup{Object: object.Name, Field: field.Name, Where: l.Where, Fold: l.Fold, Number: number}
+	t.lookup = pipeline.Lookup{Object: object.Name, Field: field.Name, Where: l.Where, Fold: l.Fold, Number: number, Turn: l.Turn}
 	if slices.ContainsFunc(c.targets, func(o target) bool { return o.lookup == t.lookup }) {
 		return // asked already
 	}

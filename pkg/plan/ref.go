@@ -76,7 +76,9 @@ func (r *reader) resolve(jobs []Job) []Job {
 		r.job = ""
 	}
 	later := secondPasses(jobs)
-	return append(r.order(jobs), later...)
+	jobs = append(r.order(jobs), later...)
+	lookupTurns(jobs)
+	return jobs
 }
 
 // order brings each job behind those that it refers to. Otherwise the order of the file stays.
