@@ -56,12 +56,17 @@ func (e RowError) Transient() bool {
 	case "UNABLE_TO_LOCK_ROW", "TOO_MANY_APEX_REQUESTS", "UNKNOWN_EXCEPTION", "SERVER_UNAVAILABLE",
 		"REQUEST_RUNNING_TOO_LONG", "QUERY_TIMEOUT", "API_TEMPORARILY_UNAVAILABLE":
 		return true
-	case "CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY", "CANNOT_EXECUTE_FLOW_TRIGGER":
+	case "CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY": // a trigger failed
 		for _, sign := range []string{"UNABLE_TO_LOCK_ROW", "Too many retries of batch save", "CPU time limit exceeded", "System.LimitException"} {
 			if strings.Contains(e.Message, sign) {
 				return true
 			}
 		}
+	case "CANNOT_EXECUTE_FLOW_TRIGGER": // a flow failed
+		return strings.Contains(e.Message, "UNABLE_TO_LOCK_ROW")
 	}
 	return false
 }
+
+// Once reports whether a transient error is worth one further try alone: the org itself does not know what went wrong.
+func (e RowError) Once() bool { return e.Code == "UNKNOWN_EXCEPTION" }

@@ -32,6 +32,17 @@ func TestTransient(t *testing.T) {
 		"CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY:T: execution of BeforeInsert:--":                                                    false,
 		"STRING_TOO_LONG:Last Name: data value too large: Abc (max length=80):LastName --":                                        false,
 		"DUPLICATE_VALUE:duplicate value found: K duplicates value on record with id: 001:--":                                     false,
+		"CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY:T: System.LimitException: Apex CPU time limit exceeded:--":                          true,
+		"CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY:T: System.LimitException: ns:Too many DML statements: 151:--":                       true,
+		"CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY:T: caused by: System.DmlException: UNABLE_TO_LOCK_ROW, unable:--":                   true,
+		"CANNOT_EXECUTE_FLOW_TRIGGER:The flow failed: UNABLE_TO_LOCK_ROW: unable to obtain exclusive access:--":                   true,
+		"CANNOT_EXECUTE_FLOW_TRIGGER:The flow failed: CPU time limit exceeded:--":                                                 false,
+		"TOO_MANY_APEX_REQUESTS:wait:--":                                           true,
+		"UNKNOWN_EXCEPTION:An unexpected error occurred.:--":                       true,
+		"ENTITY_IS_LOCKED:the record is locked for approval:--":                    false,
+		"DUPLICATE_EXTERNAL_ID:Legacy Id: more than one record found: [1, 2]:--":   false,
+		"STORAGE_LIMIT_EXCEEDED:storage limit exceeded:--":                         false,
+		"FIELD_CUSTOM_VALIDATION_EXCEPTION:says UNABLE_TO_LOCK_ROW in its text:--": false,
 		"": false,
 	} {
 		if got := ParseRowError(in).Transient(); got != want {

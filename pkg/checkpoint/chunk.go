@@ -3,6 +3,7 @@ package checkpoint
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 )
 
@@ -52,11 +53,13 @@ const (
 	BulkAbandoned BulkState = "abandoned"
 )
 
-// BulkJob is one ingest job that carries a chunk, or a part of it.
+// BulkJob is one ingest job that carries a chunk, or a part of it. A row that has no outcome yet is in exactly one bulk job of
+// its chunk that is neither settled nor abandoned; only one of these has left the state cut, the others wait for their turn.
 type BulkJob struct {
 	ID           int64
 	Chunk        int64
-	Attempt      int // 1 for a chunk's first job
+	Attempt      int // how many jobs have been closed with these rows, this one included: 1 for a chunk's first job
+	Retries      int // how often these rows have failed in a way that passes, and are therefore sent again
 	SalesforceID string
 	State        BulkState
 	Rows         int64
@@ -115,9 +118,9 @@ func (s *Store) Advance(ctx context.Context, b BulkJob, state BulkState) error {
 	return nil
 }
 
-// Replace abandons a bulk job whose rows surely were not processed and records another one for the same rows.
+// Replace abandons a bulk job that surely was not closed and records another one for the same rows.
 func (s *Store) Replace(ctx context.Context, b BulkJob, why string) (BulkJob, error) {
-	next := BulkJob{Chunk: b.Chunk, Attempt: b.Attempt + 1, Rows: b.Rows, Selection: b.Selection}
+	next := BulkJob{Chunk: b.Chunk, Attempt: b.Attempt, Retries: b.Retries, Rows: b.Rows, Selection: b.Selection}
 	err := s.tx(ctx, func(tx *sql.Tx) error {
 		err := changeOne(tx.Exec(`update bulk_job set state=?, message=?, changed=? where id=? and state not in ('settled','abandoned')`,
 			BulkAbandoned, why, now(), b.ID))
@@ -139,13 +142,20 @@ type Settlement struct {
 	Processed int64 // as the org counts
 	Failed    int64 // as the org counts
 	Differs   int64 // rows by which the org's counts differ from its result files
-	Outcome         // of its rows; rows of Remainder are in none of the counts
-	Remainder Selection
+	Outcome         // of its rows; those of Further are in none of the counts
+	Further   []Further
 	Reports   Offsets
 }
 
-// Settle records the outcome of a bulk job and how long the report files are. With a remainder the chunk stays open and
-// gets another bulk job, which is returned; without one it is settled.
+// Further is rows of a settled job that go into a job of their own.
+type Further struct {
+	Selection
+	Failed bool // they failed in a way that passes; else the org has not tried them
+}
+
+// Settle records the outcome of a bulk job, the jobs that carry the rest of its rows, and how long the report files are, all at once.
+// It returns the chunk's next job: of those that wait the one whose rows have failed least often. Without one the chunk is settled, and
+// the ID is 0.
 func (s *Store) Settle(ctx context.Context, st Settlement) (BulkJob, error) {
 	var next BulkJob
 	err := s.tx(ctx, func(tx *sql.Tx) error {
@@ -154,14 +164,20 @@ func (s *Store) Settle(ctx context.Context, st Settlement) (BulkJob, error) {
 		if err != nil {
 			return err
 		}
-		state := ChunkSettled
-		if len(st.Remainder) > 0 {
-			state = ChunkOpen
-			next, err = addBulkJob(tx, BulkJob{Chunk: st.BulkJob.Chunk, Attempt: st.BulkJob.Attempt + 1,
-				Rows: int64(len(st.Remainder)), Selection: st.Remainder})
-			if err != nil {
+		for _, f := range st.Further {
+			b := BulkJob{Chunk: st.BulkJob.Chunk, Attempt: st.BulkJob.Attempt + 1, Retries: st.BulkJob.Retries, Rows: int64(len(f.Selection)), Selection: f.Selection}
+			if f.Failed {
+				b.Retries++
+			}
+			if _, err := addBulkJob(tx, b); err != nil {
 				return err
 			}
+		}
+		state := ChunkOpen
+		if next, err = s.nextBulkJob(tx, st.BulkJob.Chunk); errors.Is(err, sql.ErrNoRows) {
+			state = ChunkSettled
+		} else if err != nil {
+			return err
 		}
 		err = changeOne(tx.Exec(`update chunk set succeeded=succeeded+?, failed=failed+?, unprocessed=unprocessed+?,
 			unaccounted=unaccounted+?, state=? where id=? and state='open'`,
@@ -179,8 +195,8 @@ func (s *Store) Settle(ctx context.Context, st Settlement) (BulkJob, error) {
 
 func addBulkJob(tx *sql.Tx, b BulkJob) (BulkJob, error) {
 	b.State = BulkCut
-	res, err := tx.Exec(`insert into bulk_job(chunk, attempt, state, rows, selection, changed) values (?,?,?,?,?,?)`,
-		b.Chunk, b.Attempt, b.State, b.Rows, b.Selection.pack(), now())
+	res, err := tx.Exec(`insert into bulk_job(chunk, attempt, retries, state, rows, selection, changed) values (?,?,?,?,?,?,?)`,
+		b.Chunk, b.Attempt, b.Retries, b.State, b.Rows, b.Selection.pack(), now())
 	if err != nil {
 		return BulkJob{}, err
 	}
@@ -188,7 +204,25 @@ func addBulkJob(tx *sql.Tx, b BulkJob) (BulkJob, error) {
 	return b, err
 }
 
-// Unsettled is a chunk with the bulk job that carries it now.
+// presentBulkJob finds the bulk job of chunk c that is under way, else the one whose turn is next.
+const presentBulkJob = `(select id from bulk_job where chunk = c.id and state not in ('settled','abandoned') order by state = 'cut', retries, id limit 1)`
+
+// nextBulkJob returns the bulk job of a chunk whose turn is next, or sql.ErrNoRows.
+func (s *Store) nextBulkJob(tx *sql.Tx, chunk int64) (BulkJob, error) {
+	b := BulkJob{Chunk: chunk}
+	var packed []byte
+	err := tx.QueryRow(`select b.id, b.attempt, b.retries, b.state, b.rows, b.selection from chunk c join bulk_job b on b.id = `+presentBulkJob+` where c.id = ?`, chunk).
+		Scan(&b.ID, &b.Attempt, &b.Retries, &b.State, &b.Rows, &packed)
+	if err != nil {
+		return BulkJob{}, err
+	}
+	if b.Selection, err = unpackSelection(packed); err != nil {
+		return BulkJob{}, &DamagedError{Path: s.path, Err: err}
+	}
+	return b, nil
+}
+
+// Unsettled is a chunk with the bulk job that carries it, or a part of it, now.
 type Unsettled struct {
 	Chunk   Chunk
 	BulkJob BulkJob
@@ -199,8 +233,8 @@ func (s *Store) Unsettled(ctx context.Context, job string) ([]Unsettled, error) 
 	rows, err := s.db.QueryContext(ctx, `
 		select c.id, c.job, c.split, c.start, c.first_row, c.source_rows, c.rows, c.bytes, c.hash, c.filtered, c.rejected,
 			c.succeeded, c.failed, c.unprocessed, c.unaccounted, c.state,
-			b.id, b.chunk, b.attempt, b.salesforce_id, b.state, b.rows, b.selection, b.message
-		from chunk c join bulk_job b on b.chunk = c.id and b.state not in ('settled','abandoned')
+			b.id, b.chunk, b.attempt, b.retries, b.salesforce_id, b.state, b.rows, b.selection, b.message
+		from chunk c join bulk_job b on b.id = `+presentBulkJob+`
 		where c.job = ? and c.state = 'open' order by c.id`, job)
 	if err != nil {
 		return nil, fmt.Errorf("read unsettled chunks of job %s: %w", job, err)
@@ -213,7 +247,7 @@ func (s *Store) Unsettled(ctx context.Context, job string) ([]Unsettled, error) 
 		c, b := &p.Chunk, &p.BulkJob
 		return []any{&c.ID, &c.Job, &c.Split, &c.Start, &c.FirstRow, &c.SourceRows, &c.Rows, &c.Bytes, &c.Hash, &c.Filtered, &c.Rejected,
 			&c.Succeeded, &c.Failed, &c.Unprocessed, &c.Unaccounted, &c.State,
-			&b.ID, &b.Chunk, &b.Attempt, &b.SalesforceID, &b.State, &b.Rows, &p.selection, &b.Message}
+			&b.ID, &b.Chunk, &b.Attempt, &b.Retries, &b.SalesforceID, &b.State, &b.Rows, &p.selection, &b.Message}
 	})
 	if err != nil {
 		return nil, fmt.Errorf("read unsettled chunks of job %s: %w", job, err)

@@ -14,6 +14,10 @@
 //	cut ─▶ created ─▶ uploaded ─▶ closing ─▶ closed ─▶ settled
 //	          └──────────┴───────────┴─▶ abandoned (aborted in the org, or never there; another bulk job takes its rows)
 //
+// A settlement leaves rows open that the org has not tried, or that failed for a reason that passes. They go into further bulk jobs of
+// the chunk, recorded as cut together with the outcome of the others; one after another has its turn, those first whose rows have failed
+// least often. A row without an outcome is thus in exactly one bulk job that is not at its end, at every moment.
+//
 // What a restart concludes from the state on disk:
 //
 //	cut        no data was sent: create an ingest job

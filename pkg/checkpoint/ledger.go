@@ -16,6 +16,8 @@ type Ledger struct {
 	Blank   int64 // blank lines skipped; not rows
 	Chunks  int64
 	Jobs    int64 // ingest jobs made
+	Again   int64 // of Pending: rows that failed in a way that passes, and are being sent again
+	Resent  int64 // rows of settled jobs that were sent again for that reason, counted each time
 	Differs int64 // rows by which the org's own counts differ from its result files
 }
 
@@ -38,6 +40,8 @@ func (l Ledger) Add(m Ledger) Ledger {
 	l.Blank += m.Blank
 	l.Chunks += m.Chunks
 	l.Jobs += m.Jobs
+	l.Again += m.Again
+	l.Resent += m.Resent
 	l.Differs += m.Differs
 	return l
 }
@@ -52,9 +56,11 @@ func (s *Store) Ledger(ctx context.Context, job string) (Ledger, error) {
 			(select coalesce(sum(rows),0), coalesce(sum(blank),0) from split where job=?1) s,
 			(select coalesce(sum(filtered),0), coalesce(sum(rejected),0), coalesce(sum(succeeded),0), coalesce(sum(failed),0),
 				coalesce(sum(unprocessed),0), coalesce(sum(unaccounted),0), coalesce(sum(rows),0), count(*) from chunk where job=?1) c,
-			(select count(nullif(b.salesforce_id, '')), coalesce(sum(b.differs),0)
+			(select count(nullif(b.salesforce_id, '')), coalesce(sum(b.differs),0),
+				coalesce(sum(b.rows) filter (where b.retries > 0 and b.state not in ('settled','abandoned')),0),
+				coalesce(sum(b.rows) filter (where b.retries > 0 and b.state = 'settled'),0)
 				from bulk_job b join chunk c on c.id=b.chunk where c.job=?1) b`, job).
-		Scan(&l.Read, &l.Blank, &l.Filtered, &l.Rejected, &l.Succeeded, &l.Failed, &l.Unprocessed, &l.Unaccounted, &rows, &l.Chunks, &l.Jobs, &l.Differs)
+		Scan(&l.Read, &l.Blank, &l.Filtered, &l.Rejected, &l.Succeeded, &l.Failed, &l.Unprocessed, &l.Unaccounted, &rows, &l.Chunks, &l.Jobs, &l.Differs, &l.Again, &l.Resent)
 	if err != nil {
 		return Ledger{}, fmt.Errorf("read ledger of job %s: %w", job, err)
 	}

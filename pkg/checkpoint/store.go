@@ -19,7 +19,7 @@ import (
 const FileName = "checkpoint.db"
 
 // formatVersion is the version of the tables below. A file of another version is refused, never converted silently.
-const formatVersion = 1
+const formatVersion = 2
 
 const schema = `
 create table run (
@@ -47,7 +47,7 @@ create table chunk (
 );
 create index chunk_by_job on chunk(job, state);
 create table bulk_job (
-	id integer primary key, chunk integer not null references chunk(id), attempt integer not null,
+	id integer primary key, chunk integer not null references chunk(id), attempt integer not null, retries integer not null,
 	salesforce_id text not null default '', state text not null, rows integer not null, selection blob,
 	processed integer not null default 0, failed integer not null default 0, differs integer not null default 0,
 	message text not null default '', changed text not null
@@ -196,7 +196,7 @@ func (s *Store) check(ctx context.Context) error {
 		return &DamagedError{Path: s.path, Err: err}
 	}
 	if version != formatVersion {
-		return &DamagedError{Path: s.path, Err: fmt.Errorf("format version is %d, this program reads %d", version, formatVersion)}
+		return fmt.Errorf("checkpoint %s has format %d, this program reads %d; go on with the program that has begun the run", s.path, version, formatVersion)
 	}
 	var verdict string
 	if err := s.db.QueryRowContext(ctx, "pragma quick_check(1)").Scan(&verdict); err != nil {

@@ -27,11 +27,13 @@ type chunk struct {
 	body  *spool // nil: to be made again from the source
 
 	// What this process has met with the chunk, to bound how often it tries.
-	jobs         int       // ingest jobs made
+	jobs         int       // ingest jobs made since the org has carried one through
 	asked        int       // questions in a row that left the state as it was
 	fruitless    int       // jobs in a row of which the org has processed nothing
 	closeRefused bool      // the org would not close the present job
 	looked       time.Time // when the present job's state was read apart from waiting for its end
+
+	rest time.Duration // how long the rows of the present job are to rest before it is made; they have failed before
 }
 
 // errHalted ends the cutting when the job takes no new rows.

@@ -50,6 +50,7 @@ type Options struct {
 	ChunkRows   int64 `json:"chunk_rows"`  // source rows in a chunk; 0 = 500,000
 	MaxErrors   Limit `json:"max_errors"`  // rejected, failed and unprocessed rows after which no more chunks are cut
 	NoSuccess   bool  `json:"no_success"`  // write no success.csv, and do not fetch the results that it needs
+	RowRetries  int   `json:"row_retries"` // how often a row is sent again that failed for a reason that passes; 0 = never
 }
 
 // Defaults of Options.
@@ -58,6 +59,7 @@ const (
 	DefaultUploads     = 2
 	DefaultReaders     = 2
 	DefaultChunkRows   = 500_000
+	DefaultRowRetries  = 3 // of the command; in Options 0 means what it says
 	maxChunkRows       = 5_000_000
 )
 
@@ -86,6 +88,9 @@ func (o Options) Check() error {
 		if v < 0 || v > 1000 {
 			errs = append(errs, fmt.Errorf("%s is %d; at most 1000, and 0 for the default", name, v))
 		}
+	}
+	if o.RowRetries < 0 || o.RowRetries > 100 {
+		errs = append(errs, fmt.Errorf("row retries is %d; at most 100, and 0 to send no row again", o.RowRetries))
 	}
 	if o.ChunkBytes < 0 || o.ChunkBytes > 112_000_000 {
 		errs = append(errs, fmt.Errorf("chunk bytes is %d; at most 112,000,000 fit into a job's 150 MB after base64", o.ChunkBytes))

@@ -35,7 +35,7 @@ func newRig(t testing.TB, cfg localorg.Config) *rig {
 		server.Close()
 		org.Close()
 	})
-	return &rig{org: org, child: child{URL: server.URL, Dir: t.TempDir(), Options: pipeline.Options{ChunkRows: 250, Concurrency: 3}}}
+	return &rig{org: org, child: child{URL: server.URL, Dir: t.TempDir(), Options: pipeline.Options{ChunkRows: 250, Concurrency: 3, RowRetries: 50}}}
 }
 
 // load prepares the run.
@@ -108,6 +108,13 @@ func random(t testing.TB) (*rand.Rand, uint64) {
 	return rand.New(rand.NewPCG(seed, 1)), seed
 }
 
+// crash is where a process is killed.
+type crash struct {
+	step pipeline.Step
+	nth  int
+	hold bool
+}
+
 // TestCrashAtEachStep kills the process at the first and at a later occurrence of every step, then its successor at some
 // other step, and lets a third one end the run.
 func TestCrashAtEachStep(t *testing.T) {
@@ -115,14 +122,11 @@ func TestCrashAtEachStep(t *testing.T) {
 	var first, second tally
 	t.Cleanup(func() { t.Logf("crashes at a chosen step: %v\nsecond crashes: %v", &first, &second) })
 	rng, _ := random(t)
-	type crash struct {
-		step pipeline.Step
-		nth  int
-		hold bool
-	}
 	for _, step := range pipeline.Steps {
 		var scripts [][]crash
 		switch step {
+		case pipeline.StepRest:
+			continue // see TestCrashInRetries
 		case pipeline.StepCallAbort, pipeline.StepWriteReplaced:
 			// Met when a job is found whose upload may have come or not.
 			scripts = [][]crash{
@@ -141,21 +145,75 @@ func TestCrashAtEachStep(t *testing.T) {
 				t.Parallel()
 				r := newRig(t, localorg.Config{})
 				r.standard(t)
-				for _, c := range script {
-					if e := r.run(t, c.step, c.nth, c.hold); !e.killed {
-						t.Fatalf("never came to %q for the %d. time, ended with %d: %s", c.step, c.nth, e.code, e.stderr)
-					}
-					first.add(c.step)
-				}
-				switch e := r.run(t, again.step, again.nth, false); {
-				case e.killed:
-					second.add(again.step)
-				case e.code != childDone:
-					t.Fatalf("resumed run ended with %d: %s", e.code, e.stderr)
-				}
+				r.crash(t, script, again, &first, &second)
 				r.finish(t)
 			})
 		}
+	}
+}
+
+// crash kills the process at each crash of a script, and its successor at another step if it comes to it.
+func (r *rig) crash(t testing.TB, script []crash, again crash, first, second *tally) {
+	t.Helper()
+	for _, c := range script {
+		if e := r.run(t, c.step, c.nth, c.hold); !e.killed {
+			t.Fatalf("never came to %q for the %d. time, ended with %d: %s", c.step, c.nth, e.code, e.stderr)
+		}
+		first.add(c.step)
+	}
+	switch e := r.run(t, again.step, again.nth, false); {
+	case e.killed:
+		second.add(again.step)
+	case e.code != childDone:
+		t.Fatalf("resumed run ended with %d: %s", e.code, e.stderr)
+	}
+}
+
+// TestCrashInRetries kills the process at each step that a chunk meets again when its rows are sent again: when the outcome of the first job
+// is recorded with the jobs that take the rest of its rows, and at the steps of the second and third job. All rows are locked in the first job, and a
+// third of them later on, until 150 were; there is one chunk of 600 rows, so that every round has two jobs at first.
+func TestCrashInRetries(t *testing.T) {
+	t.Parallel()
+	var first, second tally
+	t.Cleanup(func() { t.Logf("crashes at a chosen step: %v\nsecond crashes: %v", &first, &second) })
+	rng, _ := random(t)
+	for _, step := range pipeline.Steps {
+		scripts := [][]crash{{{step, 2, false}}, {{step, 3, false}}}
+		switch step {
+		case pipeline.StepWriteCut, pipeline.StepDoneCut, pipeline.StepWriteSplit, pipeline.StepWriteJobDone:
+			continue // a chunk meets them once
+		case pipeline.StepCallAbort, pipeline.StepWriteReplaced:
+			scripts = [][]crash{
+				{{pipeline.StepCallUpload, 2, false}, {step, 1, false}},
+				{{pipeline.StepWriteUploaded, 3, false}, {step, 1, false}},
+			}
+		case pipeline.StepWriteReports, pipeline.StepWriteSettled, pipeline.StepDoneSettled, pipeline.StepRest:
+			scripts = append(scripts, []crash{{step, 1, false}})
+		}
+		for i, script := range scripts {
+			again := crash{pipeline.Steps[rng.IntN(len(pipeline.Steps))], 1 + rng.IntN(3), false}
+			t.Run(fmt.Sprintf("%s/%d", strings.ReplaceAll(string(step), " ", "_"), i+1), func(t *testing.T) {
+				t.Parallel()
+				r := newRig(t, localorg.Config{})
+				r.Options.ChunkRows, r.Options.Concurrency = 600, 1
+				r.load(t, accountLoad(t, t.TempDir(), 1, 600))
+				r.lock(t, localorg.Rule{Every: 3, Times: 150})
+				if err := r.org.Fault(localorg.Fault{Endpoint: "POST jobs/ingest", Kind: localorg.FaultLockRows}); err != nil {
+					t.Fatal(err)
+				}
+				r.crash(t, script, again, &first, &second)
+				r.finish(t)
+			})
+		}
+	}
+}
+
+// lock lets rows fail for want of a lock.
+func (r *rig) lock(t testing.TB, rule localorg.Rule) {
+	t.Helper()
+	rule.Code, rule.Message = "UNABLE_TO_LOCK_ROW", lockText
+	if err := r.org.Rule(rule); err != nil {
+		t.Fatal(err)
 	}
 }
 

@@ -43,6 +43,7 @@ const (
 	StepWriteReports  Step = "write reports"
 	StepWriteSettled  Step = "write settled"
 	StepDoneSettled   Step = "done settled"
+	StepRest          Step = "rest" // before rows that have failed are sent again
 	StepWriteSplit    Step = "write split read"
 	StepWriteJobDone  Step = "write job done"
 	StepCallAbort     Step = "call abort"
@@ -52,7 +53,7 @@ const (
 // Steps lists all of them.
 var Steps = []Step{StepWriteCut, StepDoneCut, StepCallCreate, StepWriteCreated, StepCallUpload, StepWriteUploaded,
 	StepWriteClosing, StepCallClose, StepWriteClosed, StepCallResults, StepWriteReports, StepWriteSettled, StepDoneSettled,
-	StepWriteSplit, StepWriteJobDone, StepCallAbort, StepWriteReplaced}
+	StepRest, StepWriteSplit, StepWriteJobDone, StepCallAbort, StepWriteReplaced}
 
 // Progress is where a job stands.
 type Progress struct {

@@ -248,7 +248,7 @@ func checkExact(t testing.TB, org *localorg.Org, dir string, loads ...*load) {
 			t.Fatal(err)
 		}
 		want := l.ledger()
-		want.Chunks, want.Jobs = got.Chunks, got.Jobs
+		want.Chunks, want.Jobs, want.Resent = got.Chunks, got.Jobs, got.Resent
 		if got != want || !got.Balanced() {
 			t.Errorf("%s: ledger is %+v, want %+v", l.Name, got, want)
 		}

@@ -14,7 +14,7 @@ import (
 // is told by the state of the chunk's present job, fresh or from an earlier process:
 //
 //	recorded            the org says             then
-//	cut                 –                        create a job, upload, close
+//	cut                 –                        create a job, upload, close; rows that have failed rest before it
 //	created             Open                     abort it, see it aborted, make another from the same rows
 //	uploaded, closing   Open                     the data arrived whole and was not closed: close it; if that is refused, abort it
 //	created, uploaded   Aborted                  it was never closed: make another from the same rows
@@ -34,7 +34,11 @@ func (j *jobRun) load(ctx context.Context, c *chunk) error {
 			if j.refused.Load() {
 				return nil
 			}
-			err = j.submit(ctx, c)
+			if c.rest > 0 {
+				err = j.rest(ctx, c)
+			} else {
+				err = j.submit(ctx, c)
+			}
 		case checkpoint.BulkCreated, checkpoint.BulkUploaded, checkpoint.BulkClosing:
 			err = j.ask(ctx, c)
 		case checkpoint.BulkClosed:
@@ -96,7 +100,7 @@ func (j *jobRun) submit(ctx context.Context, c *chunk) error {
 
 // The bounds of what one process tries with one chunk; they are far above what faults that pass can cause.
 const (
-	maxJobs  = 20 // ingest jobs
+	maxJobs  = 20 // ingest jobs in a row that the org does not carry through
 	maxAsked = 20 // questions in a row that leave the state as it was
 )
 

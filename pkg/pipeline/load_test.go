@@ -144,7 +144,7 @@ func (b *bench) report(name string) []map[string]string {
 // outcome is what became of the rows.
 func outcome(sum pipeline.Summary) checkpoint.Ledger {
 	l := sum.Total
-	l.Chunks, l.Jobs = 0, 0
+	l.Chunks, l.Jobs, l.Resent = 0, 0, 0
 	return l
 }
 

@@ -32,11 +32,12 @@ func (j *jobRun) sourceValues(b arrow.RecordBatch, row int) []string {
 	return values
 }
 
-// origin begins a report row with the file and line by which the user knows the row.
+// origin begins a report row with the file and line by which the user knows the row, and with the attempts of earlier runs.
 func (j *jobRun) origin(s sources.Split, pos sources.Position, b arrow.RecordBatch, row int) reportRow {
 	own := j.sourceColumns()
 	if own < int(b.NumCols()) {
-		return reportRow{File: b.Column(own).ValueStr(row), Line: b.Column(own + 1).ValueStr(row)}
+		attempt, _ := strconv.Atoi(b.Column(own + 2).ValueStr(row)) // empty: it was never sent
+		return reportRow{File: b.Column(own).ValueStr(row), Line: b.Column(own + 1).ValueStr(row), Attempt: attempt}
 	}
 	return reportRow{File: pos.PathOr(s), Line: strconv.FormatInt(pos.Line, 10)}
 }

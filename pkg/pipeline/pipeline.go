@@ -33,7 +33,7 @@ func Run(ctx context.Context, cfg Config) (Summary, error) {
 	}
 	r := &run{Config: cfg, halt: make(chan struct{}), flights: semaphore.NewWeighted(int64(cfg.Concurrency)),
 		uploads: semaphore.NewWeighted(int64(cfg.Uploads)), reads: semaphore.NewWeighted(int64(cfg.Readers)),
-		settles: semaphore.NewWeighted(maxSettles), waiter: newWaiter(cfg.Org, cfg.PollEvery)}
+		settles: semaphore.NewWeighted(maxSettles), rests: semaphore.NewWeighted(int64(cfg.Concurrency)), waiter: newWaiter(cfg.Org, cfg.PollEvery)}
 	err := r.work(ctx)
 	if err != nil && ctx.Err() != nil {
 		err = context.Cause(ctx) // what fell over because of it does not matter
@@ -66,6 +66,7 @@ type run struct {
 	uploads *semaphore.Weighted
 	reads   *semaphore.Weighted // splits that are read
 	settles *semaphore.Weighted // result indexes in memory
+	rests   *semaphore.Weighted // chunks that rest and have given their flight up meanwhile
 
 	halt      chan struct{} // closed: take no new rows, but see the chunks in flight through
 	haltOnce  sync.Once

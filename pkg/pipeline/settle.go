@@ -48,12 +48,18 @@ func (j *jobRun) settle(ctx context.Context, c *chunk, job bulk2.Job) error {
 		return err
 	}
 	j.Events.step(StepDoneSettled)
-	j.track.settled(s.outcome)
+	j.track.settled(c.bulk, s.outcome, len(s.further.failed))
 	j.track.land(c.bulk)
+	if next.Retries > c.bulk.Retries || len(s.further.untried) > 0 && isLocks(s.job.Message) {
+		c.rest = j.restBefore(max(next.Retries, 1))
+	}
 	c.bulk = next
 	c.fruitless++
 	if s.ran {
 		c.fruitless = 0
+	}
+	if s.job.State == bulk2.StateJobComplete {
+		c.jobs = 0
 	}
 	j.checkErrors()
 	if s.fatal != nil {
@@ -76,21 +82,21 @@ type settlement struct {
 	nothingRan     bool  // the org processed no row of the job: all are unprocessed
 	overQuota      bool  // rows without a result are unprocessed: a daily allocation was used up before them
 	differs        int64 // rows by which the org's counts differ from its result sets
-	resend         bool  // unprocessed rows go into another job
+	resend         bool  // rows that the org has not tried go into another job
 	fatal          error // no further chunk may be sent
 
-	outcome   checkpoint.Outcome
-	remainder checkpoint.Selection
-	missing   checkpoint.Selection // rows that have claimed no result yet
-	out       map[string]*spool    // report file → its new rows
-	values    []string
-	ids       []idmap.Pair // for the id map
+	outcome checkpoint.Outcome
+	further further
+	missing checkpoint.Selection // rows that have claimed no result yet
+	out     map[string]*spool    // report file → its new rows
+	values  []string
+	ids     []idmap.Pair // for the id map
 }
 
 // resolve fetches the results and matches them, from the start. full asks for the successful ones too.
 func (s *settlement) resolve(ctx context.Context, full bool) error {
 	s.close()
-	s.outcome, s.remainder, s.missing, s.out, s.ids = checkpoint.Outcome{}, nil, nil, nil, nil
+	s.outcome, s.further, s.missing, s.out, s.ids = checkpoint.Outcome{}, further{}, nil, nil, nil
 	if err := s.fetch(ctx, full); err != nil {
 		return err
 	}
@@ -168,40 +174,6 @@ func (s *settlement) count(full bool) {
 	default: // the counts of a failed or aborted job are not promised to fit, its sets are
 		s.differs = abs(s.c.bulk.Rows - failed - succeeded - unprocessed)
 	}
-}
-
-// decide says what becomes of unprocessed rows.
-func (s *settlement) decide() {
-	s.ran = s.impliedSuccess || s.sets[bulk2.Failed].len()+s.sets[bulk2.Successful].len() > 0
-	s.resend, s.fatal = true, nil
-	switch {
-	case s.job.State == bulk2.StateFailed && isQuota(s.job.Message):
-		s.fatal = &JobFailedError{Job: s.job} // the rows wait for tomorrow
-	case s.job.State == bulk2.StateFailed && isRefusal(s.job.Message):
-		s.resend = false
-		s.fatal = &JobFailedError{Job: s.job}
-	case !s.ran && s.c.fruitless+1 >= maxFruitless:
-		s.resend = false
-	}
-}
-
-// maxFruitless is the number of jobs in a row of which the org may process nothing before their rows go into the report.
-const maxFruitless = 3
-
-// isQuota reports whether a daily allocation has ended a job.
-func isQuota(message string) bool {
-	return strings.Contains(message, "ExceededQuota") || strings.Contains(message, "Limit exceeded")
-}
-
-// isRefusal reports whether a job failed for what was sent, so that the same would fail again
-// (Bulk API 2.0 guide, Errors: the names before the colon).
-func isRefusal(message string) bool {
-	name, _, _ := strings.Cut(message, " :")
-	switch name {
-	case "InvalidBatch", "ClientInputError", "InvalidJob", "InvalidOperation", "InvalidUser", "InvalidEntity", "FeatureNotEnabled":
-		return true
-	}
-	return false
 }
 
 // match lets the rows claim their results, in the surest way first.
@@ -338,8 +310,12 @@ func (s *settlement) settleRow(ctx context.Context, r sentRow, kind bulk2.Kind, 
 		return err
 	}
 	if kind == bulk2.Failed {
-		s.outcome.Failed++
 		why := bulk2.ParseRowError(string(result.Error))
+		if s.retry(why) {
+			s.further.failed = append(s.further.failed, r.n)
+			return nil
+		}
+		s.outcome.Failed++
 		message := why.Message
 		if len(why.Fields) > 0 {
 			message += " (" + strings.Join(why.Fields, ", ") + ")"
@@ -389,7 +365,7 @@ func (s *settlement) enter(ctx context.Context) error {
 
 func (s *settlement) unprocessed(r sentRow) error {
 	if s.resend {
-		s.remainder = append(s.remainder, r.n)
+		s.further.untried = append(s.further.untried, r.n)
 		return nil
 	}
 	s.outcome.Unprocessed++
@@ -403,7 +379,7 @@ func (s *settlement) unprocessed(r sentRow) error {
 // report adds a row to a report, with all its source columns.
 func (s *settlement) report(file string, r sentRow, why reportRow) error {
 	where := s.j.origin(s.c.split, r.pos, r.in, r.inAt)
-	why.File, why.Line, why.Attempt, why.Job = where.File, where.Line, s.c.bulk.Attempt, s.job.ID
+	why.File, why.Line, why.Attempt, why.Job = where.File, where.Line, where.Attempt+s.c.bulk.Attempt, s.job.ID
 	return s.write(file, appendReportRow(nil, s.j.sourceValues(r.in, r.inAt), why))
 }
 
@@ -445,7 +421,7 @@ func (s *settlement) write(file string, row []byte) error {
 
 // record makes the reports durable and then the outcome.
 func (s *settlement) record(ctx context.Context) (checkpoint.BulkJob, error) {
-	total := s.outcome.Succeeded + s.outcome.Failed + s.outcome.Unprocessed + s.outcome.Unaccounted + int64(len(s.remainder))
+	total := s.outcome.Succeeded + s.outcome.Failed + s.outcome.Unprocessed + s.outcome.Unaccounted + int64(s.further.len())
 	if total != s.c.bulk.Rows {
 		return checkpoint.BulkJob{}, fmt.Errorf("settle job %s: %d rows have an outcome, %d were sent: %w", s.job.ID, total, s.c.bulk.Rows, ErrAccounting)
 	}
@@ -473,7 +449,7 @@ func (s *settlement) record(ctx context.Context) (checkpoint.BulkJob, error) {
 		s.j.Events.step(StepWriteSettled)
 		var err error
 		next, err = s.j.Checkpoint.Settle(ctx, checkpoint.Settlement{BulkJob: bulk, Processed: s.job.Processed, Failed: s.job.Failed,
-			Differs: s.differs, Outcome: s.outcome, Remainder: s.remainder, Reports: o})
+			Differs: s.differs, Outcome: s.outcome, Further: s.jobs(), Reports: o})
 		return err
 	})
 	return next, err

@@ -15,7 +15,7 @@ import (
 )
 
 // TestTortureCrash kills processes at 1,000 random moments, over inserts, updates, upserts and deletes, while calls fail at
-// random too. It takes minutes, so that it wants to be asked: MIGRATE_TORTURE=1.
+// random too and rows are locked now and then. It takes minutes, so that it wants to be asked: MIGRATE_TORTURE=1.
 func TestTortureCrash(t *testing.T) {
 	kills := 1000
 	if os.Getenv("MIGRATE_TORTURE") == "" {
@@ -126,9 +126,10 @@ func (r *rig) seed(t testing.TB, n int) map[string]string {
 	return ids
 }
 
-// faults lets some of the calls to come fail.
+// faults lets some of the calls to come fail, and some of the rows.
 func (r *rig) faults(t testing.TB, rng *rand.Rand) {
 	t.Helper()
+	r.lock(t, localorg.Rule{Every: 1 + rng.IntN(5), Times: 1 + rng.IntN(400)})
 	kinds := []localorg.Fault{{Kind: localorg.FaultReset}, {Kind: localorg.FaultLoseReply}, {Kind: localorg.FaultLoseReply}, {Kind: localorg.FaultStatus},
 		{Kind: localorg.FaultStatus, Status: 429, RetryAfter: "0"}, {Kind: localorg.FaultCut, Bytes: rng.Int64N(3000)}, {Kind: localorg.FaultShort, Bytes: rng.Int64N(3000)},
 		{Kind: localorg.FaultCutRequest, Bytes: rng.Int64N(3000)}, faults["daily limit"]}

@@ -119,7 +119,8 @@ func (t *tracker) created() {
 	t.change(func() { t.p.Ledger.Jobs++ })
 }
 
-func (t *tracker) settled(o checkpoint.Outcome) {
+// settled takes the outcome of a job; so many of its rows are sent again.
+func (t *tracker) settled(b checkpoint.BulkJob, o checkpoint.Outcome, again int) {
 	t.change(func() {
 		l := &t.p.Ledger
 		l.Succeeded += o.Succeeded
@@ -127,5 +128,10 @@ func (t *tracker) settled(o checkpoint.Outcome) {
 		l.Unprocessed += o.Unprocessed
 		l.Unaccounted += o.Unaccounted
 		l.Pending -= o.Succeeded + o.Failed + o.Unprocessed + o.Unaccounted
+		l.Again += int64(again)
+		if b.Retries > 0 {
+			l.Resent += b.Rows
+			l.Again -= o.Succeeded + o.Failed + o.Unprocessed + o.Unaccounted + int64(again)
+		}
 	})
 }
