@@ -65,7 +65,8 @@ func (c ClientCredentials) Token(ctx context.Context, rt http.RoundTripper) (Tok
 		TokenURL:     host + tokenPath,
 		AuthStyle:    oauth2.AuthStyleInParams,
 	}
-	return grant(ctx, rt, host, conf.Token, c.ClientSecret)
+	token, _, err := grant(ctx, rt, host, conf.Token, c.ClientSecret)
+	return token, err
 }
 
 // String shows host and client id, not the secret.
@@ -84,9 +85,12 @@ func (c ClientCredentials) MarshalText() ([]byte, error) { return []byte(c.Strin
 
 const tokenPath = "/services/oauth2/token"
 
+// generalLogin is where every production org logs in.
+const generalLogin = "https://login.salesforce.com"
+
 // grant runs one exchange with a token endpoint and sorts its errors: *APIError for an answer, ErrTemporary where
-// another try may help.
-func grant(ctx context.Context, rt http.RoundTripper, host string, fetch func(context.Context) (*oauth2.Token, error), secrets ...string) (Token, error) {
+// another try may help. It also gives the refresh token of the answer, "" where there is none, even if the access token cannot be used.
+func grant(ctx context.Context, rt http.RoundTripper, host string, fetch func(context.Context) (*oauth2.Token, error), secrets ...string) (Token, string, error) {
 	wire := &loginWire{ctx: ctx, next: rt}
 	client := &http.Client{
 		Transport:     wire,
@@ -99,26 +103,26 @@ func grant(ctx context.Context, rt http.RoundTripper, host string, fetch func(co
 		instance, _ := t.Extra("instance_url").(string)
 		token := Token{AccessToken: t.AccessToken, InstanceURL: instance}
 		if err := token.check(); err != nil {
-			return Token{}, fmt.Errorf("log in at %s: %w", host, err)
+			return Token{}, t.RefreshToken, fmt.Errorf("log in at %s: %w", host, err)
 		}
-		return token, nil
+		return token, t.RefreshToken, nil
 	case ctx.Err() != nil:
-		return Token{}, fmt.Errorf("log in at %s: %w", host, ctx.Err())
+		return Token{}, "", fmt.Errorf("log in at %s: %w", host, ctx.Err())
 	case errors.As(err, &refused):
 		resp := *refused.Response
 		resp.Body = io.NopCloser(strings.NewReader(string(refused.Body)))
 		api := readError(&resp, &Request{Method: http.MethodPost, Path: tokenPath}, secrets...)
 		api.login = true
 		if api.temporary() {
-			return Token{}, fmt.Errorf("log in at %s: %w: %w", host, ErrTemporary, api)
+			return Token{}, "", fmt.Errorf("log in at %s: %w: %w", host, ErrTemporary, api)
 		}
-		return Token{}, fmt.Errorf("log in at %s: %w", host, api)
+		return Token{}, "", fmt.Errorf("log in at %s: %w", host, api)
 	case wire.err != nil && !permanent(wire.err):
-		return Token{}, fmt.Errorf("log in at %s: %w: %w", host, ErrTemporary, wire.err)
+		return Token{}, "", fmt.Errorf("log in at %s: %w: %w", host, ErrTemporary, wire.err)
 	case wire.err != nil:
-		return Token{}, fmt.Errorf("log in at %s: %w", host, wire.err)
+		return Token{}, "", fmt.Errorf("log in at %s: %w", host, wire.err)
 	default: // an answer that is not what a token endpoint says, or one cut short
-		return Token{}, fmt.Errorf("log in at %s: %w: the answer is not a token: %w", host, ErrTemporary, err)
+		return Token{}, "", fmt.Errorf("log in at %s: %w: the answer is not a token: %w", host, ErrTemporary, err)
 	}
 }
 

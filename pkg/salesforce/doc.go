@@ -7,6 +7,10 @@
 // talks to the org, so that a refused token is replaced once for all and proxies, time-outs and limits are the same
 // everywhere. It starts no goroutine.
 //
+// A login is an [Auth], one for each way: [AccessToken], [ClientCredentials], [JWTBearer], [RefreshToken], [WebLogin], [SOAPLogin],
+// [SalesforceCLI]; [ParseSFDXURL] gives a RefreshToken. Where the org rotates refresh tokens, a [RefreshStore] sees to it that the next
+// one is kept and that nobody uses one twice.
+//
 // The server's answer decides, never a guess. Each request carries a [Class] that says whether it may be sent again
 // when nobody knows if the org acted on it. The zero class is the careful one.
 //
@@ -48,5 +52,5 @@
 // A body that ends early is an error of its reader and matches ErrTemporary (class Ask: ErrOutcomeUnknown). HTTP cannot show the early end of an answer
 // that has neither a length nor chunks nor compression; who reads such bodies must count rows.
 //
-// Tokens, client secrets and keys never get into errors or logs, nor do query texts and record values.
+// Tokens, passwords, client secrets and keys never get into errors or logs, nor do query texts and record values.
 package salesforce

@@ -42,7 +42,8 @@ type APIError struct {
 	Location   string        // where a redirect points to, scheme and host only; redirects are never followed
 	RetryAfter time.Duration // what the server asked to wait; 0 when it did not say
 
-	login  bool // the answer of a token endpoint
+	login  bool // the answer of a login
+	fault  bool // a SOAP fault, whose status is 500 whatever went wrong
 	broken bool // the body ended early
 }
 
@@ -88,6 +89,9 @@ func (e *APIError) overDailyLimit() bool { return e.Code == limitCode && !e.over
 // temporary tells a status that may pass by itself. 420 comes from Salesforce's edge when it has no route to the org's
 // host; 429 and 504 are not in Salesforce's documents, but gateways send them.
 func (e *APIError) temporary() bool {
+	if e.fault {
+		return e.Code == "SERVER_UNAVAILABLE"
+	}
 	return e.Status == 420 || e.Status == 429 || e.Status >= 500
 }
 

@@ -62,10 +62,18 @@ var loginHints = []struct{ in, hint string }{
 	{"not admin approved", "let an administrator pre-authorise the user in the app's policies"},
 	{"audience", "the audience must be https://login.salesforce.com, https://test.salesforce.com (sandboxes) or the My Domain URL"},
 	{"invalid assertion", "check the client id, that the key belongs to the app's certificate, and this machine's clock"},
+	{"expired access/refresh token", "the refresh token was revoked, not used for too long, or spent by a process that ended before it could keep the next one; log in anew"},
 	{"expired", "log in anew; for JWT check this machine's clock"},
 	{"invalid_client_id", "check the client id and the login URL"},
 	{"invalid_client", "check the client id and the client secret"},
 	{"unsupported_grant_type", "this login flow is switched off; enable it in the app's settings"},
+	{"inactive user", "an administrator must activate the user"},
+	{"redirect_uri_mismatch", "the app must list the redirect address, port included, as a callback URL"},
+	{"access_denied", "the login was refused in the browser"},
+	{"LOGIN_MUST_USE_SECURITY_TOKEN", "give the security token, too; the user gets a new one in the personal settings"},
+	{"INVALID_LOGIN", "check user name, password and security token, and that the user is active and not locked; sandboxes log in at https://test.salesforce.com"},
+	{"UNSUPPORTED_API_VERSION", "this org has no SOAP login any more; use another way to log in"},
+	{"INVALID_OPERATION", "SOAP login may be switched off in this org; use another way to log in"},
 	{"invalid_grant", "check the user name, the app's policies and the login URL"},
 }
 

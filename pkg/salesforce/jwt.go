@@ -31,7 +31,7 @@ const assertionLife = 3 * time.Minute
 
 // Token logs in with a new assertion that is valid for three minutes.
 func (j JWTBearer) Token(ctx context.Context, rt http.RoundTripper) (Token, error) {
-	host, err := baseURL("login URL", firstOf(j.LoginURL, "https://login.salesforce.com"))
+	host, err := baseURL("login URL", firstOf(j.LoginURL, generalLogin))
 	if err != nil {
 		return Token{}, configError{err}
 	}
@@ -46,12 +46,13 @@ func (j JWTBearer) Token(ctx context.Context, rt http.RoundTripper) (Token, erro
 		Expires:    assertionLife,
 		PrivateKey: pem.EncodeToMemory(&pem.Block{Type: "RSA PRIVATE KEY", Bytes: x509.MarshalPKCS1PrivateKey(j.Key)}),
 	}
-	return grant(ctx, rt, host, func(ctx context.Context) (*oauth2.Token, error) { return conf.TokenSource(ctx).Token() })
+	token, _, err := grant(ctx, rt, host, func(ctx context.Context) (*oauth2.Token, error) { return conf.TokenSource(ctx).Token() })
+	return token, err
 }
 
 // String shows host, client id and user, not the key.
 func (j JWTBearer) String() string {
-	return fmt.Sprintf("JWT login of %s for app %s at %s", j.Username, j.ClientID, firstOf(j.LoginURL, "https://login.salesforce.com"))
+	return fmt.Sprintf("JWT login of %s for app %s at %s", j.Username, j.ClientID, firstOf(j.LoginURL, generalLogin))
 }
 
 // Format writes String for every verb.
