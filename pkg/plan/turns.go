@@ -1,6 +1,10 @@
 package plan
 
-import "slices"
+import (
+	"slices"
+
+	"migrate/pkg/bulk2"
+)
 
 // after names the jobs whose rows must be in the org before the rows of this one are read.
 func (c *compiler) after() []string {
@@ -18,25 +22,38 @@ func (c *compiler) after() []string {
 }
 
 // turns names the objects for which the job takes turns with others. It writes records of its own object, and it locks the parents of
-// those: Salesforce locks a parent while its children are saved, so two jobs with a parent in common would make rows of each
-// other fail. It reads what it looks up in the org.
+// those: Salesforce locks a parent while its children are saved or deleted, so two jobs with a parent in common would make rows of each
+// other fail. New records have the parents that the job gives them, others have some already. It reads what it looks up in the org.
 func (c *compiler) turns() (writes, reads []string) {
 	writes = []string{c.object.Name}
-	for _, t := range c.targets {
-		parents := t.field.ReferenceTo
-		if t.Ref != nil && t.Ref.Object != "" {
-			parents = []string{t.Ref.Object}
-		}
-		if t.Lookup != nil {
-			parents = []string{t.lookup.Object}
-		}
+	lock := func(parents []string) {
 		for _, o := range parents {
-			if t.Lookup != nil || slices.Contains(neverLocked, o) {
-				reads = append(reads, o)
-			}
-			if !slices.Contains(neverLocked, o) && t.field.Type == "reference" {
+			if !slices.Contains(neverLocked, o) {
 				writes = append(writes, o)
 			}
+		}
+	}
+	if c.Operation != bulk2.Insert {
+		for _, f := range c.object.Fields {
+			lock(f.ReferenceTo)
+		}
+	}
+	for _, t := range c.targets {
+		parents := t.field.ReferenceTo
+		switch {
+		case t.Ref != nil && t.Ref.Object != "":
+			parents = []string{t.Ref.Object}
+		case t.Lookup != nil:
+			parents = []string{t.lookup.Object}
+			reads = append(reads, t.lookup.Object)
+		}
+		for _, o := range parents {
+			if slices.Contains(neverLocked, o) {
+				reads = append(reads, o)
+			}
+		}
+		if t.field.Type == "reference" {
+			lock(parents)
 		}
 	}
 	slices.Sort(writes)

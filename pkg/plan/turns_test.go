@@ -30,16 +30,19 @@ func TestTurnsOfJobs(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	job := func(name, object string, fields ...string) string {
-		return "  " + name + ":\n    load: " + object + "\n    operation: insert\n    source: { csv: a.csv }\n    id: no\n    fields:\n      " + strings.Join(fields, "\n      ") + "\n"
+	does := func(operation, name, object string, fields ...string) string {
+		return "  " + name + ":\n    load: " + object + "\n    operation: " + operation + "\n    source: { csv: a.csv }\n    id: no\n    fields:\n      " + strings.Join(fields, "\n      ") + "\n"
 	}
+	job := func(name, object string, fields ...string) string { return does("insert", name, object, fields...) }
 	p, err := read(filepath.Join(dir, "p.yaml"), "version: 1\njobs:\n"+
 		job("accounts", "Account", "Name: name", "ParentId: { ref: accounts, from: parent, second_pass: true }", "OwnerId: { const: 005000000000001AAA }")+
 		job("contacts", "Contact", "LastName: name", "AccountId: { ref: accounts, from: parent }")+
 		job("others", "Contact", "LastName: name", "Account.Legacy_Id__c: parent")+
 		job("leads", "Lead", "LastName: name", "Company: name", "OwnerId: { lookup: User.Email, from: parent }")+
 		job("cases", "Case", "Subject: name", "AccountId: { lookup: Account.Legacy_Id__c, from: parent }")+
-		job("tasks", "Task", "Subject: name", "Status: { const: Open }", "Priority: { const: Normal }", "WhoId: { ref: contacts, from: parent }"), environment)
+		job("tasks", "Task", "Subject: name", "Status: { const: Open }", "Priority: { const: Normal }", "WhoId: { ref: contacts, from: parent }")+
+		does("update", "names", "Contact", "Id: no", "LastName: name")+
+		does("delete", "chances", "Opportunity", "Id: no"), environment)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -63,6 +66,8 @@ func TestTurnsOfJobs(t *testing.T) {
 		"leads":                {"", "Lead", "User"},
 		"cases":                {"", "Account Case", "Account"},
 		"tasks":                {"contacts", "Contact Task", ""},
+		"names":                {"", "Account Contact", ""}, // the parents that its records have already
+		"chances":              {"", "Account Opportunity", ""},
 		"accounts_second_pass": {"accounts", "Account", ""},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
