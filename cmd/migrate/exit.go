@@ -84,7 +84,7 @@ func exitCode(ctx context.Context, err error) int {
 		return codeLocked
 	case errors.Is(err, pipeline.ErrAccounting):
 		return codeAccounting
-	case errors.Is(err, pipeline.ErrMaxErrors), errors.Is(err, salesforce.ErrLimit):
+	case errors.Is(err, pipeline.ErrMaxErrors), errors.Is(err, errReserve), errors.Is(err, salesforce.ErrLimit):
 		return codeLimit
 	case errors.As(err, &jobFail):
 		if jobFail.Quota() {

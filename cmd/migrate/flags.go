@@ -53,6 +53,7 @@ func csvFlags(cmd *cobra.Command, c *plan.CSV) {
 type runFlags struct {
 	options   pipeline.Options
 	maxErrors string
+	reserve   reserve
 	statsFlag
 }
 
@@ -65,6 +66,7 @@ func (r *runFlags) add(cmd *cobra.Command) {
 	f.Int64Var(&r.options.ChunkRows, "chunk-rows", pipeline.DefaultChunkRows, "most source rows in one ingest job")
 	f.BoolVar(&r.options.NoSuccess, "no-success", false, "write no success.csv and fetch no ids")
 	f.StringVar(&r.maxErrors, "max-errors", "", "stop when more rows than this are bad: 500, or 2% (counted from 1,000 rows on)")
+	r.reserve.add(cmd)
 	r.statsFlag.add(cmd)
 }
 

@@ -13,8 +13,8 @@ import (
 	"migrate/pkg/salesforce"
 )
 
-// jsonLines writes what happens as JSON, one object a line, typed by message_type: plan, status, warning, row_error,
-// summary, error.
+// jsonLines writes what happens as JSON, one object a line, typed by message_type: plan, status, limit, job, warning,
+// row_error, summary, error.
 type jsonLines struct {
 	mu       sync.Mutex
 	enc      *json.Encoder

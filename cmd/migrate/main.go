@@ -128,7 +128,7 @@ func (a *app) command() *cobra.Command {
 	f.BoolVarP(&a.global.quiet, "quiet", "q", false, "no progress")
 	f.BoolVarP(&a.global.verbose, "verbose", "v", false, "tell each request and each step")
 	root.AddCommand(a.initCommand(), a.loadCommand(), a.runCommand(), a.planCommand(), a.rehearseCommand(), a.resumeCommand(), a.retryCommand(), a.runsCommand(), a.statusCommand(),
-		a.previewCommand(), a.describeCommand(), a.orgCommand(), a.versionCommand())
+		a.previewCommand(), a.describeCommand(), a.limitsCommand(), a.orgCommand(), a.versionCommand())
 	return root
 }
 

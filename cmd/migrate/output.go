@@ -95,13 +95,17 @@ func (o *output) begin(dir, org, parent string) {
 	}
 }
 
-func (o *output) resume(dir, org string, run checkpoint.Run) {
+// resume tells that a run goes on; dead is the process that has worked on it and ended without a word, if there was one.
+func (o *output) resume(dir, org string, run checkpoint.Run, dead *checkpoint.Holder) {
 	o.text("run %s goes on into %s", run.ID, org)
+	if dead != nil {
+		o.text("taken over from %s, which has ended without a word", dead)
+	}
 	if run.Message != "" {
 		o.text("it had stopped: %s", run.Message)
 	}
 	if o.json != nil {
-		o.json.write("plan", map[string]any{"run": run.ID, "folder": dir, "org": org, "resumed": true})
+		o.json.write("plan", map[string]any{"run": run.ID, "folder": dir, "org": org, "resumed": true, "taken_over": dead != nil})
 	}
 }
 

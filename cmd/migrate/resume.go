@@ -16,6 +16,7 @@ func (a *app) resumeCommand() *cobra.Command {
 	var (
 		org       orgSpec
 		maxErrors string
+		reserve   reserve
 		stats     statsFlag
 	)
 	cmd := &cobra.Command{
@@ -27,17 +28,30 @@ func (a *app) resumeCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return a.resume(cmd.Context(), info.dir, org, maxErrors, a.output(stats))
+			change := func(spec *runSpec) error {
+				if maxErrors != "" {
+					if spec.Options.MaxErrors, err = pipeline.ParseLimit(maxErrors); err != nil {
+						return usagef("--max-errors: %w", err)
+					}
+				}
+				if f := cmd.Flags().Lookup("reserve-api"); f.Changed {
+					spec.Reserve = reserve
+				}
+				return nil
+			}
+			return a.resume(cmd.Context(), info.dir, commandLine(cmd, args), org, change, a.output(stats))
 		},
 	}
 	cmd.Flags().StringVar(&maxErrors, "max-errors", "", "another bound than at the start: 500 or 2%")
+	reserve.add(cmd)
 	org.add(cmd)
 	stats.add(cmd)
 	return cmd
 }
 
-func (a *app) resume(ctx context.Context, dir string, org orgSpec, maxErrors string, out *output) (err error) {
-	lock, err := checkpoint.Acquire(dir)
+// resume goes on with a run. change puts the settings that are given anew in place of those that the run has had.
+func (a *app) resume(ctx context.Context, dir, command string, org orgSpec, change func(*runSpec) error, out *output) (err error) {
+	lock, err := checkpoint.Acquire(dir, command)
 	if err != nil {
 		return err
 	}
@@ -54,10 +68,8 @@ func (a *app) resume(ctx context.Context, dir string, org orgSpec, maxErrors str
 	if run.State == checkpoint.RunDone {
 		return usagef("run %s is finished; there is nothing to resume", run.ID)
 	}
-	if maxErrors != "" {
-		if spec.Options.MaxErrors, err = pipeline.ParseLimit(maxErrors); err != nil {
-			return usagef("--max-errors: %w", err)
-		}
+	if err := change(&spec); err != nil {
+		return err
 	}
 	done := map[string]bool{}
 	known, err := store.Jobs(ctx)
@@ -86,7 +98,7 @@ func (a *app) resume(ctx context.Context, dir string, org orgSpec, maxErrors str
 		return err
 	}
 	defer func() { err = errors.Join(err, conn.Close()) }()
-	out.resume(dir, conn.title, run)
+	out.resume(dir, conn.title, run, lock.Dead)
 	parents, _, err := openParents(ctx, &spec.Plan, dir, conn, spec.IDs, out)
 	if err != nil {
 		return err
@@ -96,7 +108,7 @@ func (a *app) resume(ctx context.Context, dir string, org orgSpec, maxErrors str
 	if err != nil {
 		return err
 	}
-	return a.work(ctx, dir, store, conn, jobs, parents, spec.Options, out)
+	return a.work(ctx, dir, store, conn, jobs, parents, spec, out)
 }
 
 // readSpec reads a run and what it was made from.

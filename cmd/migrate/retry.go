@@ -39,7 +39,7 @@ func (a *app) retryCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			lock, err := checkpoint.Acquire(info.dir) // no second retry of these rows meanwhile
+			lock, err := checkpoint.Acquire(info.dir, commandLine(cmd, args)) // no second retry of these rows meanwhile
 			if err != nil {
 				return err
 			}
@@ -77,7 +77,7 @@ func (a *app) retryCommand() *cobra.Command {
 				return err
 			}
 			p := plan.Plan{Version: spec.Plan.Version, Path: spec.Plan.Path, Jobs: jobs}
-			return a.start(cmd.Context(), newRun{plan: p, options: options, parent: run.ID, command: commandLine(cmd, args), yes: flags.yes,
+			return a.start(cmd.Context(), newRun{plan: p, options: options, reserve: flags.reserve, parent: run.ID, command: commandLine(cmd, args), yes: flags.yes,
 				connect: func(dir string) (*connection, error) { return a.reconnect(cmd.Context(), run.ID, recorded, org, dir) },
 			}, a.output(flags.statsFlag))
 		},

@@ -31,7 +31,7 @@ func (a *app) runCommand() *cobra.Command {
 			if org.Name == "" && org.InstanceURL == "" {
 				org.Name = p.Org
 			}
-			return a.start(cmd.Context(), newRun{plan: *p, options: options, command: commandLine(cmd, args), yes: flags.yes,
+			return a.start(cmd.Context(), newRun{plan: *p, options: options, reserve: flags.reserve, command: commandLine(cmd, args), yes: flags.yes,
 				connect: a.connector(cmd.Context(), org)}, a.output(flags.statsFlag))
 		},
 	}

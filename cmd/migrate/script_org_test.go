@@ -28,6 +28,7 @@ const scriptToken = "00D5g0000000001!tOkEn-of-the-ScRiPt"
 // orgCommand is the command "org" of scripts:
 //
 //	org start [-start-delay D] [-batch-time D] [-client ID:SECRET] [-jwt PUBLIC.pem] [-daily-batches N]
+//	          [-daily-api N] [-daily-records N] [-daily-query-jobs N] [-jobs-per-page N]
 //	                                   start it; ORG is its address, MIGRATE_INSTANCE_URL and MIGRATE_ACCESS_TOKEN lead to it
 //	org open FOLDER                    open the one that a run with --org local left behind; * is allowed
 //	org count OBJECT N                 it holds N records
@@ -35,7 +36,7 @@ const scriptToken = "00D5g0000000001!tOkEn-of-the-ScRiPt"
 //	org wait OBJECT N                  wait until it holds N records or more
 //	org called ENDPOINT N              the endpoint, such as 'POST jobs/ingest', was called N times
 //	org fault ENDPOINT KIND [TIMES [BYTES]]
-//	                                   make calls fail; see localorg.Fault
+//	                                   make calls fail; see localorg.Fault; "limit" refuses them as beyond the daily API limit
 //	org records OBJECT FIELD… FILE     write the fields of all records as CSV, sorted by line; ParentId:Account.Name is the name of the parent
 //	org polite                         no client did what a well-behaved one does not
 func orgCommand(ts *testscript.TestScript, neg bool, args []string) {
@@ -89,6 +90,10 @@ func orgCommand(ts *testscript.TestScript, neg bool, args []string) {
 	case "fault":
 		a := need(2)
 		f := localorg.Fault{Endpoint: a[0], Kind: a[1], Times: 1}
+		if f.Kind == "limit" {
+			f.Kind, f.Status, f.ContentType = localorg.FaultStatus, 403, "application/json"
+			f.Body = `[{"message":"TotalRequests Limit exceeded.","errorCode":"REQUEST_LIMIT_EXCEEDED"}]`
+		}
 		if len(a) > 2 {
 			f.Times = number10(ts, a[2])
 		}
@@ -115,6 +120,10 @@ func startOrg(ts *testscript.TestScript, args []string) *scriptOrg {
 	f.DurationVar(&cfg.StartDelay, "start-delay", 0, "")
 	f.DurationVar(&cfg.BatchTime, "batch-time", 0, "")
 	f.Int64Var(&cfg.DailyBatches, "daily-batches", 0, "")
+	f.Int64Var(&cfg.DailyAPI, "daily-api", 0, "")
+	f.Int64Var(&cfg.DailyRecords, "daily-records", 0, "")
+	f.Int64Var(&cfg.DailyQueryJobs, "daily-query-jobs", 0, "")
+	f.IntVar(&cfg.JobsPerPage, "jobs-per-page", 0, "")
 	f.StringVar(&client, "client", "", "")
 	f.StringVar(&key, "jwt", "", "")
 	ts.Check(f.Parse(args))

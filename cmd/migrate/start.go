@@ -23,14 +23,16 @@ import (
 type runSpec struct {
 	Plan    plan.Plan        `json:"plan"` // with its jobs as they were decided: nothing is matched by name again
 	Options pipeline.Options `json:"options"`
-	Parent  string           `json:"parent,omitempty"` // the run whose bad rows this one sends again
-	IDs     int64            `json:"ids,omitempty"`    // newest entry of the id map when the run began: what it may refer to
+	Parent  string           `json:"parent,omitempty"`     // the run whose bad rows this one sends again
+	Reserve reserve          `json:"reserve_api,omitzero"` // API calls that it leaves to others
+	IDs     int64            `json:"ids,omitempty"`        // newest entry of the id map when the run began: what it may refer to
 }
 
 // newRun is what a new run is made from.
 type newRun struct {
 	plan    plan.Plan
 	options pipeline.Options
+	reserve reserve
 	parent  string // the run whose rows it sends again, or empty
 	command string // what the user typed
 	yes     bool   // records may be taken out of the org
@@ -58,7 +60,7 @@ func (a *app) start(ctx context.Context, n newRun, out *output) (err error) {
 			os.RemoveAll(dir) // nothing was sent: leave no folder behind that looks like a run
 		}
 	}()
-	lock, err := checkpoint.Acquire(dir)
+	lock, err := checkpoint.Acquire(dir, n.command)
 	if err != nil {
 		return err
 	}
@@ -86,13 +88,14 @@ func (a *app) start(ctx context.Context, n newRun, out *output) (err error) {
 		return err
 	}
 	n.plan.Jobs = pinned
-	store, err := create(ctx, dir, n.command, runSpec{Plan: n.plan, Options: n.options, Parent: n.parent, IDs: upTo}, conn.spec, jobs)
+	spec := runSpec{Plan: n.plan, Options: n.options, Reserve: n.reserve, Parent: n.parent, IDs: upTo}
+	store, err := create(ctx, dir, n.command, spec, conn.spec, jobs)
 	if err != nil {
 		return err
 	}
 	defer store.Close()
 	begun = true
-	return a.work(ctx, dir, store, conn, jobs, parents, n.options, out)
+	return a.work(ctx, dir, store, conn, jobs, parents, spec, out)
 }
 
 // standardInput is the file in a run folder that holds what came on standard input.
@@ -205,15 +208,18 @@ func create(ctx context.Context, dir, command string, spec runSpec, org orgSpec,
 }
 
 // work runs the pipeline and prints how it ends.
-func (a *app) work(ctx context.Context, dir string, store *checkpoint.Store, conn *connection, jobs []pipeline.Job, parents *parents, o pipeline.Options, out *output) error {
+func (a *app) work(ctx context.Context, dir string, store *checkpoint.Store, conn *connection, jobs []pipeline.Job, parents *parents, spec runSpec, out *output) error {
 	if err := removeSpools(dir, false); err != nil {
 		return err
 	}
-	out.jobs(jobs)
-	cfg := pipeline.Config{Dir: dir, Checkpoint: store, Org: bulk2.New(conn.Client), Jobs: jobs, Options: o, Events: withCounts(out.events(), jobs), IDs: parents.ids.view}
+	cfg := pipeline.Config{Dir: dir, Checkpoint: store, Org: bulk2.New(conn.Client), Jobs: jobs, Options: spec.Options, Events: withCounts(out.events(), jobs),
+		IDs: parents.ids.view, Spent: spec.Reserve.spent(conn.Client)}
 	if conn.local != nil {
 		cfg.PollEvery = localPoll // its calls cost nothing
+	} else if err := out.limits(ctx, conn.Client, store, jobs, spec.Options); err != nil {
+		return err
 	}
+	out.jobs(jobs)
 	sum, err := pipeline.Run(ctx, cfg)
 	out.endProgress()
 	if sum.Run.State == checkpoint.RunDone {

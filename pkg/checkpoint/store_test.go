@@ -170,28 +170,6 @@ func TestOpenRefuses(t *testing.T) {
 	}
 }
 
-func TestLock(t *testing.T) {
-	dir := t.TempDir()
-	l, err := checkpoint.Acquire(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var locked *checkpoint.LockedError
-	if _, err := checkpoint.Acquire(dir); !errors.As(err, &locked) {
-		t.Fatalf("second lock: %v, want a LockedError", err)
-	} else if locked.Owner == "another process" {
-		t.Error("the owner is not named")
-	}
-	if err := l.Release(); err != nil {
-		t.Fatal(err)
-	}
-	l, err = checkpoint.Acquire(dir)
-	if err != nil {
-		t.Fatalf("after release: %v", err)
-	}
-	l.Release()
-}
-
 func TestFilesArePrivate(t *testing.T) {
 	_, dir := create(t)
 	entries, err := os.ReadDir(dir)

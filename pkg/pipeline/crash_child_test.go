@@ -68,7 +68,7 @@ func runChild(spec string) int {
 func (c *child) config() (pipeline.Config, error) {
 	ctx := context.Background()
 	var cfg pipeline.Config
-	if _, err := checkpoint.Acquire(c.Dir); err != nil {
+	if _, err := checkpoint.Acquire(c.Dir, ""); err != nil {
 		return cfg, err
 	}
 	store, err := checkpoint.Open(ctx, c.Dir)

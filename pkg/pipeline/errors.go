@@ -18,7 +18,11 @@ var ErrAccounting = errors.New("the ledger does not balance")
 type JobFailedError struct{ Job bulk2.Job }
 
 func (e *JobFailedError) Error() string {
-	return fmt.Sprintf("job %s for %s failed in the org: %s", e.Job.ID, e.Job.Object, e.Job.Message)
+	text := fmt.Sprintf("job %s for %s failed in the org: %s", e.Job.ID, e.Job.Object, e.Job.Message)
+	if e.Quota() {
+		text += "; go on when the 24 hours have moved"
+	}
+	return text
 }
 
 // Quota reports whether a daily allocation ended the job; it will go on tomorrow.

@@ -23,15 +23,15 @@ import (
 //	closing, closed     not found                its rows may be in the org or not: they are unaccounted, nothing is guessed
 //	closed              –                        wait for the end, settle
 //
-// When the org has refused a whole job meanwhile, what is in the org is seen through, and what is not stays cut for a later
-// resume.
+// When the org has refused a whole job meanwhile, or Spent says that no more may be begun, what is in the org is seen through, and what is
+// not stays cut for a later resume.
 func (j *jobRun) load(ctx context.Context, c *chunk) error {
 	defer func() { c.body.remove() }()
 	for c.bulk.ID != 0 {
 		var err error
 		switch c.bulk.State {
 		case checkpoint.BulkCut:
-			if j.refused.Load() {
+			if j.refused.Load() || j.spent() {
 				return nil
 			}
 			if c.rest > 0 {
@@ -52,6 +52,18 @@ func (j *jobRun) load(ctx context.Context, c *chunk) error {
 		}
 	}
 	return nil
+}
+
+// spent asks whether the budget is used up, and stops the run if it is.
+func (r *run) spent() bool {
+	if r.Spent == nil {
+		return false
+	}
+	err := r.Spent()
+	if err != nil {
+		r.stop(err)
+	}
+	return err != nil
 }
 
 // submit brings the rows into a new job and closes it. When the outcome of a step is unknown the state stays as recorded,
