@@ -195,7 +195,11 @@ func (s *Store) check(ctx context.Context) error {
 	if err := s.db.QueryRowContext(ctx, "pragma user_version").Scan(&version); err != nil {
 		return &DamagedError{Path: s.path, Err: err}
 	}
-	if version != formatVersion {
+	switch version {
+	case formatVersion:
+	case 0:
+		return &DamagedError{Path: s.path, Err: errors.New("no tables of this program inside")}
+	default:
 		return fmt.Errorf("checkpoint %s has format %d, this program reads %d; go on with the program that has begun the run", s.path, version, formatVersion)
 	}
 	var verdict string
