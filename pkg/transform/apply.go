@@ -171,7 +171,7 @@ func (b *batch) computed(c *column) (arrow.Array, error) {
 	return builder.NewArray(), nil
 }
 
-// finish is what a value goes through last: default, nulls, truncation.
+// finish is what a value goes through last: default, truncation, nulls.
 func (b *batch) finish(c *column, row int, text []byte, bad *fault) []byte {
 	if bad != nil {
 		b.reject(row, c, bad.rule, fmt.Sprintf("%s: %s", c.name(), bad.message))
@@ -180,14 +180,7 @@ func (b *batch) finish(c *column, row int, text []byte, bad *fault) []byte {
 	if len(text) == 0 && c.Default != nil {
 		text = []byte(*c.Default)
 	}
-	switch {
-	case len(text) == 0 && c.nulls == NullsError:
-		b.emptyValue(row, c)
-	case len(text) == 0 && c.nulls == NullsClear:
-		return []byte(NullToken)
-	case string(text) == NullToken:
-		b.reservedValue(row, c)
-	case c.Truncate > 0:
+	if c.Truncate > 0 && string(text) != NullToken {
 		var cut bool
 		if text, cut = truncate(text, c.Truncate); cut {
 			if b.cut == nil {
@@ -195,6 +188,14 @@ func (b *batch) finish(c *column, row int, text []byte, bad *fault) []byte {
 			}
 			b.cut[c.To]++
 		}
+	}
+	switch {
+	case len(text) == 0 && c.nulls == NullsError:
+		b.emptyValue(row, c)
+	case len(text) == 0 && c.nulls == NullsClear:
+		return []byte(NullToken)
+	case string(text) == NullToken:
+		b.reservedValue(row, c)
 	}
 	return text
 }

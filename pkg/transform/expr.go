@@ -2,6 +2,7 @@ package transform
 
 import (
 	"fmt"
+	"math"
 	"regexp"
 	"strconv"
 	"strings"
@@ -137,9 +138,15 @@ func appendAny(out []byte, v any, kind Kind) ([]byte, error) {
 	case int64:
 		return strconv.AppendInt(out, v, 10), nil
 	case float64:
+		if math.IsNaN(v) || math.IsInf(v, 0) { // as from a division by zero
+			return nil, fmt.Errorf("the result is %v, which is no number that can be sent", v)
+		}
 		return strconv.AppendFloat(out, v, 'f', -1, 64), nil
 	case time.Time:
-		return appendTime(out, v, map[Kind]Kind{KindText: KindDatetime}[kind]+map[bool]Kind{true: kind}[kind != KindText], false, time.UTC), nil
+		if kind == KindText {
+			kind = KindDatetime
+		}
+		return appendTime(out, v, kind, false, time.UTC), nil
 	case time.Duration:
 		return append(out, v.String()...), nil
 	}

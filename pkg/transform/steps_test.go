@@ -70,6 +70,8 @@ func TestSteps(t *testing.T) {
 		{"hash", transform.Field{Steps: transform.Steps{Hash: &transform.Hash{Key: "k", Length: 8}}}, "jo@example.com|jo@example.com|", "7ce061e4|7ce061e4|"},
 		{"mask", transform.Field{Steps: transform.Steps{Mask: &transform.Mask{Keep: 4}}}, "DE89370400440532|abc|éé12345", "************0532|abc|***2345"},
 		{"truncate", transform.Field{Steps: transform.Steps{Truncate: 3}}, "abcd|ab🏰c|🏰🏰|äöüß|abc", "abc|ab|🏰|äöü|abc"},
+		{"truncate to the token", transform.Field{Steps: transform.Steps{Truncate: 4}}, "#N/ABC|#N/B", "!reserved_value|#N/B"},
+		{"expression that divides by zero", transform.Field{Expr: `10 / int(v)`}, "4|0|-0", "2.5|!expression|!expression"},
 		{"expression", transform.Field{Expr: `upper(v) + "-" + string(len(v))`}, "ab|", "AB-2|-0"},
 		{"expression with row", transform.Field{Expr: `row["v"] == "x" ? nil : row["v"]`}, "x|y", "|y"},
 		{"expression that fails", transform.Field{Expr: `int(v) * 2`}, "21|x", "42|!expression"},
