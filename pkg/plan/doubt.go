@@ -180,27 +180,28 @@ func (c *compiler) doubtOf(t target) func(value string) (rule, why string) {
 // spoken doubts what the plan itself says: constants, defaults, values of maps.
 func (c *compiler) spoken(t target) {
 	known := doubtOf(t.value())
-	check := func(what, v string) {
+	check := func(what, v string, cut bool) {
 		if v == "" || v == transform.NullToken {
 			return
 		}
-		switch rule, why := known(v); rule {
-		case "":
-		case doubtDigits:
+		switch rule, why := known(v); {
+		case rule == "", rule == doubtLength && cut:
+		case rule == doubtDigits:
 			c.note("%s: %s: %s", t.header, what, why)
 		default:
 			c.find(&t.Field, "%s: %s", what, why)
 		}
 	}
 	if t.Const != nil && !c.isKey(t) { // a key that is a constant is wrong anyhow
-		check("const", *t.Const)
+		check("const", *t.Const, false)
 	}
+	cut := t.TruncateToLength || t.Truncate > 0 && t.Truncate <= t.value().Length // what comes behind the steps before it
 	if t.Default != nil {
-		check("default", *t.Default)
+		check("default", *t.Default, cut)
 	}
 	if t.Map != nil && t.Hash == nil && t.Mask == nil && t.Ref == nil && t.Lookup == nil {
 		for _, from := range slices.Sorted(maps.Keys(t.Map.Values)) {
-			check("map: "+quote(from), t.Map.Values[from])
+			check("map: "+quote(from), t.Map.Values[from], cut)
 		}
 	}
 }

@@ -206,6 +206,9 @@ jobs:
       AnnualRevenue: { const: "1.5" }
       Score__c: { expr: "n + 1" }
       CreatedDate: { const: 31.12.2020 }
+      BillingCity: { from: s, default: "`+strings.Repeat("x", 41)+`", truncate: true }
+      BillingState: { from: s, map: { x: "`+strings.Repeat("x", 300)+`" }, truncate: 80 }
+      BillingCountry: { from: s, default: "`+strings.Repeat("x", 300)+`", truncate: 299 }
 `, environment)
 	if err != nil {
 		t.Fatal(err)
@@ -221,12 +224,13 @@ jobs:
 		`p.yaml:11: job a: field Active__c: is of type boolean, and column n holds float64; an expr can make one of the other`,
 		`p.yaml:12: job a: field NumberOfEmployees: is of type int, and column b holds bool; an expr can make one of the other`,
 		`p.yaml:15: job a: field CreatedDate: const: "31.12.2020" is no datetime`,
+		`p.yaml:18: job a: field BillingCountry: default: "` + strings.Repeat("x", 60) + `"… has 300 characters, and the field takes 80`,
 	} {
 		if !strings.Contains(err.Error(), want) {
 			t.Errorf("missing: %s", want)
 		}
 	}
-	for _, not := range []string{"AnnualRevenue", "Score__c"} {
+	for _, not := range []string{"AnnualRevenue", "Score__c", "BillingCity", "BillingState"} {
 		if strings.Contains(err.Error(), not) {
 			t.Errorf("%s is told, too", not)
 		}
