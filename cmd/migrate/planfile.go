@@ -212,7 +212,7 @@ func (o *output) forecast(jobs []pipeline.Job, list []pipeline.Forecast, limits 
 	for i, f := range list {
 		for _, doubt := range slices.Sorted(maps.Keys(f.Doubts)) {
 			e := f.Example[doubt]
-			fmt.Fprintf(o.a.stdout, "%s: %s that the org may not take as they stand: %s × %s, as in %s line %d: %s\n", jobs[i].Name, count(f.Doubts[doubt], "value"), number(f.Doubts[doubt]), doubt, e.File, e.Line, e.Message)
+			fmt.Fprintf(o.a.stdout, "%s would send %s that the org may not take: %s × %s, as in %s line %d: %s\n", jobs[i].Name, count(f.Doubts[doubt], "value"), number(f.Doubts[doubt]), doubt, e.File, e.Line, e.Message)
 		}
 	}
 	for _, l := range []struct {

@@ -108,11 +108,9 @@ func (r *run) work(ctx context.Context) error {
 	scheduler.Go(func() { r.waiter.run(polls) })
 	defer scheduler.Wait()
 	defer stopPolls()
-	if err := r.jobs(ctx, done); err != nil {
+	err = r.jobs(ctx, done)
+	if err = errors.Join(r.haltCause, err); err != nil {
 		return err
-	}
-	if r.haltCause != nil {
-		return r.haltCause
 	}
 	return r.forgetClaims()
 }

@@ -178,3 +178,25 @@ func TestStopOfOneStopsAll(t *testing.T) {
 		t.Fatal(err, sum.Total)
 	}
 }
+
+// What stopped the run is told beside what went wrong with the chunks that were seen through then.
+func TestStopIsToldBesideErrors(t *testing.T) {
+	b := newBench(t, localorg.Config{}, "Name\na\n"+strings.Repeat("#N/A\n", 20), nil)
+	away := errors.New("the org is away")
+	org := &gate{b.client, func(context.Context) error { return away }}
+	run := func(most string) error {
+		limit, err := pipeline.ParseLimit(most)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = pipeline.Run(t.Context(), pipeline.Config{Dir: b.dir, Checkpoint: b.store, Org: org, Jobs: []pipeline.Job{b.job}, PollEvery: time.Millisecond,
+			Options: pipeline.Options{MaxErrors: limit}})
+		return err
+	}
+	if err := run("100"); !errors.Is(err, away) || errors.Is(err, pipeline.ErrMaxErrors) {
+		t.Fatal(err)
+	}
+	if err := run("10"); !errors.Is(err, away) || !errors.Is(err, pipeline.ErrMaxErrors) {
+		t.Fatal(err)
+	}
+}
