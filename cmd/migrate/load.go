@@ -90,6 +90,7 @@ func (a *app) loadCommand() *cobra.Command {
 	f.StringVar(&mapping, "mapping", "", "mapping file of Data Loader (.sdl); columns without a line there are not sent")
 	f.StringVar(&unmapped, "unmapped", "error", "columns that fit no field: error, or ignore")
 	f.StringVar(&nulls, "nulls", string(transform.NullsKeep), "empty values: keep (leave the field alone), clear (set it to null) or error")
+	f.StringVar(&job.GroupByParent, "group-by-parent", "auto", "bring children of one parent together, lest they lock each other out: auto, off, or the lookup")
 	f.Int64Var(&job.Limit, "limit", 0, "load only the first N rows")
 	csvFlags(cmd, &job.Source.CSV)
 	org.add(cmd)

@@ -93,9 +93,17 @@ func (a *app) foresee(ctx context.Context, p *plan.Plan, org orgSpec, options pi
 	if p.Jobs, err = a.findFiles(ctx, p.Jobs, dir, ask); err != nil {
 		return err
 	}
-	jobs, _, err := a.compile(ctx, conn.Client, p.Jobs, nil, foreseen{parents, p.Jobs, scan}, out)
+	jobs, decided, err := a.compile(ctx, conn.Client, p.Jobs, nil, foreseen{parents, p.Jobs, scan}, out)
 	if err != nil {
 		return err
+	}
+	for i := range jobs {
+		if _, jobs[i].Grouped, err = decided[i].Group.Worth(ctx, jobs[i].Source); err != nil {
+			return fmt.Errorf("job %s: %w", jobs[i].Name, err)
+		}
+		if jobs[i].Grouped {
+			out.grouping(jobs[i].Name, decided[i].Group)
+		}
 	}
 	limits, err := conn.Limits(ctx)
 	if err != nil {

@@ -83,11 +83,17 @@ func (a *app) start(ctx context.Context, n newRun, out *output) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, parents.Close()) }()
-	jobs, pinned, err := a.compile(ctx, conn.Client, n.plan.Jobs, nil, parents, out)
+	jobs, decided, err := a.compile(ctx, conn.Client, n.plan.Jobs, nil, parents, out)
 	if err != nil {
 		return err
 	}
-	n.plan.Jobs = pinned
+	if err := a.group(ctx, dir, jobs, decided, out); err != nil {
+		return err
+	}
+	n.plan.Jobs = nil
+	for _, d := range decided {
+		n.plan.Jobs = append(n.plan.Jobs, d.Pinned)
+	}
 	spec := runSpec{Plan: n.plan, Options: n.options, Reserve: n.reserve, Parent: n.parent, IDs: upTo}
 	store, err := create(ctx, dir, n.command, spec, conn.spec, jobs)
 	if err != nil {
@@ -137,11 +143,11 @@ func (a *app) findFiles(ctx context.Context, list []plan.Job, dir string, ask fu
 }
 
 // compile opens the sources of the jobs and checks the jobs against the org. skip names jobs that are done already. It also
-// returns the jobs as they were decided, for resume.
-func (a *app) compile(ctx context.Context, client *salesforce.Client, list []plan.Job, skip map[string]bool, parents plan.Parents, out *output) ([]pipeline.Job, []plan.Job, error) {
+// returns what was decided for them, with the jobs as resume is to take them.
+func (a *app) compile(ctx context.Context, client *salesforce.Client, list []plan.Job, skip map[string]bool, parents plan.Parents, out *output) ([]pipeline.Job, []plan.Decisions, error) {
 	describe := describer(ctx, client)
 	var jobs []pipeline.Job
-	var pinned []plan.Job
+	var decided []plan.Decisions
 	var found plan.Error
 	for _, j := range list {
 		if skip[j.Name] {
@@ -165,12 +171,12 @@ func (a *app) compile(ctx context.Context, client *salesforce.Client, list []pla
 		}
 		out.job(j, about, decisions)
 		jobs = append(jobs, compiled)
-		pinned = append(pinned, decisions.Pinned)
+		decided = append(decided, decisions)
 	}
 	if len(found.Findings) > 0 {
 		return nil, nil, &found
 	}
-	return jobs, pinned, nil
+	return jobs, decided, nil
 }
 
 // create writes the checkpoint of a new run.

@@ -31,6 +31,7 @@ type load struct {
 	Operation                bulk2.Operation
 	Paths                    []string
 	Unique                   []string // source columns in which no two rows are the same
+	Groups                   string   // file of the groups that the rows are read from; "" = from Paths
 
 	rows   map[string]loadRow // by number
 	blank  int64
@@ -151,7 +152,7 @@ func accountLoad(t testing.TB, dir string, files, rows int) *load {
 	return l
 }
 
-// contactLoad writes inserts of contacts into one file.
+// contactLoad writes inserts of contacts into one file, whose rows are loaded in lanes.
 func contactLoad(t testing.TB, dir string, rows int) *load {
 	t.Helper()
 	l := &load{Name: "contacts", Object: "Contact", Operation: bulk2.Insert, Unique: []string{"_no"}} // every row finds that it is the first
@@ -166,16 +167,24 @@ func contactLoad(t testing.TB, dir string, rows int) *load {
 		w.row(fmt.Sprintf("%s,%s,1970-01-02", name, r.mark), r)
 	}
 	w.end(t)
+	src, err := sources.OpenCSV(l.Paths, sources.CSVOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	l.Groups = filepath.Join(dir, "contacts.arrow") // each pair is in one lane
+	if err := sources.Group(t.Context(), src, sources.GroupOptions{Columns: []string{"Description"}, Groups: 3, Path: l.Groups}); err != nil {
+		t.Fatal(err)
+	}
 	return l
 }
 
 // job is the load as the pipeline takes it.
 func (l *load) job() (pipeline.Job, error) {
-	src, err := sources.OpenCSV(l.Paths, sources.CSVOptions{})
+	src, err := l.source()
 	if err != nil {
 		return pipeline.Job{}, err
 	}
-	job := pipeline.Job{Name: l.Name, Object: l.Object, Operation: l.Operation, ExternalID: l.ExternalID, Source: src, Key: "_no", Reports: l.Name}
+	job := pipeline.Job{Name: l.Name, Object: l.Object, Operation: l.Operation, ExternalID: l.ExternalID, Source: src, Key: "_no", Reports: l.Name, Grouped: l.Groups != ""}
 	m := transform.Mapping{Unique: l.Unique}
 	for _, f := range src.Schema().Fields() {
 		if strings.HasPrefix(f.Name, "_") {
@@ -186,6 +195,13 @@ func (l *load) job() (pipeline.Job, error) {
 	}
 	job.Mapping, err = transform.Compile(m, src.Schema())
 	return job, err
+}
+
+func (l *load) source() (sources.Source, error) {
+	if l.Groups != "" {
+		return sources.OpenGroups(l.Groups, sources.SpoolOptions{})
+	}
+	return sources.OpenCSV(l.Paths, sources.CSVOptions{})
 }
 
 func jobsOf(loads []*load) ([]pipeline.Job, error) {

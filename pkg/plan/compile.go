@@ -22,6 +22,7 @@ type Decisions struct {
 	Mapped []string // such as "company → Name", in the order in which the columns are sent
 	Unsent []string // source columns that are not sent, in source order
 	Notes  []string
+	Group  Grouping
 	// Pinned is the job with every field named and nothing left to match: it compiles to the same columns, whatever the org
 	// gets in fields meanwhile.
 	Pinned Job
@@ -40,6 +41,7 @@ func (j Job) Compile(src sources.Source, describe func(object string) (*salesfor
 		return pipeline.Job{}, Decisions{}, c.failed
 	}
 	m := c.mapping()
+	group := c.grouping()
 	var mapped *transform.Plan
 	if len(c.findings) == 0 {
 		var err error
@@ -56,7 +58,8 @@ func (j Job) Compile(src sources.Source, describe func(object string) (*salesfor
 	if c.key != nil {
 		out.ExternalID = c.key.Name
 	}
-	d := Decisions{Unsent: c.unsent(m), Notes: c.notes, Pinned: j}
+	out.Grouped = j.Source.Kind == KindGroups
+	d := Decisions{Unsent: c.unsent(m), Notes: c.notes, Group: group, Pinned: j}
 	d.Pinned.Fields, d.Pinned.AutoMap, d.Pinned.IgnoreUnmapped = nil, false, false
 	for _, t := range c.targets {
 		pinned := t.Field

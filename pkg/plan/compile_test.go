@@ -377,7 +377,7 @@ func TestCompile(t *testing.T) {
 			if diff := cmp.Diff([]any{got.Columns, decisions.Mapped}, []any{again.Columns, pinned.Mapped}, cmpopts.IgnoreFields(pipeline.Column{}, "Doubt")); diff != "" || decisions.Pinned.AutoMap {
 				t.Errorf("the pinned job compiles to something else, want -, got +:\n%s", diff)
 			}
-			decisions.Pinned = plan.Job{}
+			decisions.Pinned, decisions.Group = plan.Job{}, plan.Grouping{}                     // see TestGrouping
 			got.Source, got.Mapping, got.After, got.Writes, got.Reads = nil, nil, nil, nil, nil // see TestTurnsOfJobs
 			if diff := cmp.Diff(tt.want, got, cmpopts.IgnoreFields(pipeline.Column{}, "Doubt")); diff != "" {
 				t.Errorf("job, want -, got +:\n%s", diff)

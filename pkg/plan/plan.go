@@ -32,6 +32,9 @@ type Job struct {
 	ID string `json:"id,omitempty"`
 	// Unique are source columns in which, taken together, no two rows may be the same.
 	Unique []string `json:"unique,omitempty"`
+	// GroupByParent names the lookup by which rows are grouped, so that children of one parent do not lock each other out; "auto" or ""
+	// finds one where it matters, "off" leaves the rows as they are.
+	GroupByParent string `json:"group_by_parent,omitempty"`
 	// First is the job whose rows this one sets lookups of, when all are loaded; "" = it is no second pass.
 	First string `json:"first,omitempty"`
 	// Later are the source columns that the second pass of this job uses.

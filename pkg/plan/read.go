@@ -125,16 +125,17 @@ func (r *reader) oneJob(e entry) Job {
 	j := Job{Name: e.key, Path: r.path, Line: e.at.Line}
 	seen := r.fixed("a job", e.value, keys{
 		now: map[string]func(entry){
-			"load":      func(e entry) { j.Object = r.word("load", e.value) },
-			"operation": func(e entry) { j.Operation = r.operation(e.value) },
-			"key":       func(e entry) { j.Key = r.word("key", e.value) },
-			"source":    func(e entry) { j.Source = r.source(e.value) },
-			"fields":    func(e entry) { j.Fields = r.fields(e.value) },
-			"nulls":     func(e entry) { j.Nulls = r.nulls(e.value) },
-			"id":        func(e entry) { j.ID = r.word("id", e.value) },
-			"unique":    func(e entry) { j.Unique = r.oneOrMore("unique", e.value) },
-			"where":     func(e entry) { j.Where = r.word("where", e.value) },
-			"timezone":  func(e entry) { j.Timezone = r.word("timezone", e.value) },
+			"load":            func(e entry) { j.Object = r.word("load", e.value) },
+			"operation":       func(e entry) { j.Operation = r.operation(e.value) },
+			"key":             func(e entry) { j.Key = r.word("key", e.value) },
+			"source":          func(e entry) { j.Source = r.source(e.value) },
+			"fields":          func(e entry) { j.Fields = r.fields(e.value) },
+			"nulls":           func(e entry) { j.Nulls = r.nulls(e.value) },
+			"id":              func(e entry) { j.ID = r.word("id", e.value) },
+			"group_by_parent": func(e entry) { j.GroupByParent = r.word("group_by_parent", e.value) },
+			"unique":          func(e entry) { j.Unique = r.oneOrMore("unique", e.value) },
+			"where":           func(e entry) { j.Where = r.word("where", e.value) },
+			"timezone":        func(e entry) { j.Timezone = r.word("timezone", e.value) },
 		},
 		later: []string{"export", "to", "watermark", "deletes"},
 	})

@@ -120,7 +120,7 @@ func job(without string, lines ...string) string {
 func TestReadFindings(t *testing.T) {
 	t.Parallel()
 	const good = "\njobs: { a: { load: Account, operation: insert, source: { csv: a.csv }, fields: { Name: company } } }\n"
-	const jobKeys = "fields, id, key, load, nulls, operation, source, timezone, unique, where"
+	const jobKeys = "fields, group_by_parent, id, key, load, nulls, operation, source, timezone, unique, where"
 	const _ = "ambiguous, blank, boolean, case, const, default, expr, format, from, hash, ignore_case, into, list, map, mask, missing, nulls, number, ref, replace, second_pass, shift, split, timezone, trim, truncate, with"
 	tests := []struct {
 		name, text string

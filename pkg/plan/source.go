@@ -32,6 +32,7 @@ const (
 	KindParquet Kind = "parquet"
 	KindJSONL   Kind = "jsonl"  // one object in each line, also compressed
 	KindQuery   Kind = "query"  // of a database; its result is read into a file before anything else
+	KindGroups  Kind = "groups" // of rows with common parents, as sources.Group writes them
 	KindSpool   Kind = "spool"  // such a file
 	KindRanges  Kind = "ranges" // a file that says in which ranges a query is read
 )
@@ -92,6 +93,12 @@ func (s Source) Open(lookup func(string) (string, bool)) (sources.Source, []Abou
 	switch s.Kind {
 	case KindQuery:
 		return nil, nil, fmt.Errorf("the query %s has not been run yet", s.Query.Name)
+	case KindGroups:
+		g, err := sources.OpenGroups(s.Paths[0], sources.SpoolOptions{})
+		if err != nil {
+			return nil, nil, err
+		}
+		return g, []About{{Text: fmt.Sprintf("%s: %d rows in groups with common parents", g.Splits()[0].Path, g.Rows())}}, nil
 	case KindSpool:
 		p, err := sources.OpenSpool(s.Paths[0], sources.SpoolOptions{Name: s.Names[s.Paths[0]], Rows: s.Rows})
 		if err != nil {
