@@ -5,6 +5,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -226,7 +227,10 @@ func TestLedgerInBetween(t *testing.T) {
 		var last checkpoint.Ledger // as the progress says
 		r.events.Progress = func(p pipeline.Progress) { last = p.Ledger }
 		looks, onTheWay := 0, 0
+		var mu sync.Mutex
 		r.events.Step = func(s pipeline.Step) {
+			mu.Lock()
+			defer mu.Unlock()
 			l, err := r.store.Ledger(t.Context(), "accounts")
 			if err != nil || !l.Balanced() {
 				t.Errorf("before %s: %+v, %v", s, l, err)

@@ -2,13 +2,10 @@ package plan
 
 import (
 	"context"
-	"errors"
-	"io"
 	"slices"
 	"strings"
 
 	"migrate/pkg/bulk2"
-	"migrate/pkg/cell"
 	"migrate/pkg/sources"
 )
 
@@ -73,84 +70,15 @@ func (c *compiler) grouping() Grouping {
 	return Grouping{}
 }
 
-// The sample by which auto decides.
-const (
-	groupSample = 20_000
-	manyRows    = 500_000
-	oneBatch    = 10_000 // rows of an internal batch: so few rows cannot be in two places at once
-)
+const oneBatch = 10_000 // rows of an internal batch: so few rows cannot be in two places at once
 
-// Worth reads the first rows of a source and says whether its rows are to be grouped: with auto where they do not fit into one internal
-// batch and parents occur more than once. rows is about how many there are, at least those that were looked at.
+// Worth says whether rows are to be grouped: with auto where they do not fit into one internal batch and parents occur more than once.
 func (g Grouping) Worth(ctx context.Context, src sources.Source) (rows int64, worth bool, err error) {
 	if g.Field == "" {
 		return 0, false, nil
 	}
-	var keys []int
-	for _, name := range g.Columns {
-		keys = append(keys, src.Schema().FieldIndices(name)...)
-	}
-	seen := map[string]bool{}
-	repeated, unknown := false, false
-	var looked, lookedAt, whole int64 // rows, and how much of the splits they are
-	for _, s := range src.Splits() {
-		size := s.End - s.Start.Offset
-		whole += max(size, 0)
-		unknown = unknown || size <= 0
-		if looked >= groupSample {
-			continue
-		}
-		n, at, err := g.look(ctx, src, s, groupSample-looked, keys, seen, &repeated)
-		if err != nil {
-			return 0, false, err
-		}
-		looked += n
-		lookedAt += at.Offset - s.Start.Offset
-	}
-	rows = looked
-	switch {
-	case looked < groupSample: // all of them
-	case unknown:
-		rows = max(rows, manyRows) // compressed: nobody knows
-	case lookedAt > 0:
-		rows = max(rows, int64(float64(looked)*float64(whole)/float64(lookedAt)))
-	}
-	return rows, g.Asked || rows > oneBatch && repeated, nil
-}
-
-// look reads up to most rows of a split.
-func (g Grouping) look(ctx context.Context, src sources.Source, s sources.Split, most int64, keys []int, seen map[string]bool, repeated *bool) (n int64, at sources.Position, err error) {
-	at = s.Start
-	r, err := src.Open(ctx, s, s.Start)
-	if err != nil {
-		return 0, at, err
-	}
-	defer r.Close()
-	var key []byte
-	for n < most {
-		b, err := r.Next(ctx)
-		if errors.Is(err, io.EOF) {
-			return n, at, nil
-		}
-		if err != nil {
-			return n, at, nil // the load will say so, and send the rows before it
-		}
-		for i := range int(b.Rows.NumRows()) {
-			key = key[:0]
-			for _, k := range keys {
-				key = cell.AppendText(key, b.Rows.Column(k), i)
-				key = append(key, 0)
-			}
-			if len(key) == len(keys) {
-				continue // no parent
-			}
-			*repeated = *repeated || seen[string(key)]
-			seen[string(key)] = true
-		}
-		n, at = b.Next.Row-s.Start.Row, b.Next
-		b.Rows.Release()
-	}
-	return n, at, nil
+	s, err := sources.Sample(ctx, src, g.Columns, oneBatch)
+	return s.Rows, g.Asked || s.Rows > oneBatch && s.Repeated, err
 }
 
 // Groups is how many groups about so many rows come into: each about an internal batch, some for each job in flight, and not more than

@@ -37,9 +37,10 @@ func TestGrouping(t *testing.T) {
 		finding                    string
 	}{
 		{"no lookup", "Account", "", "Name: name", Grouping{}, ""},
-		{"the first lookup", "Contact", "", "LastName: name, ReportsTo.Legacy_Id__c: other, Account.Legacy_Id__c: parent", Grouping{Field: "ReportsTo.Legacy_Id__c", Columns: []string{"other"}}, ""},
+		{"the first lookup", "Account", "", "Name: name, Parent.Legacy_Id__c: other", Grouping{Field: "Parent.Legacy_Id__c", Columns: []string{"other"}}, ""},
+		{"a parent with whom children go before others", "Contact", "", "LastName: name, ReportsTo.Legacy_Id__c: other, Account.Legacy_Id__c: parent", Grouping{Field: "Account.Legacy_Id__c", Columns: []string{"parent"}}, ""},
 		{"not by the owner", "Contact", "", "LastName: name, OwnerId: other, AccountId: parent", Grouping{Field: "AccountId", Columns: []string{"parent"}}, ""},
-		{"master-detail before others", "Invoice_Line__c", "", "Invoice__c: parent", Grouping{Field: "Invoice__c", Columns: []string{"parent"}}, ""},
+		{"master-detail", "Invoice_Line__c", "", "Product__c: name, Quantity__c: no, Invoice__c: parent", Grouping{Field: "Invoice__c", Columns: []string{"parent"}}, ""},
 		{"several columns", "Contact", "", "LastName: name, AccountId: { from: [parent, other] }", Grouping{Field: "AccountId", Columns: []string{"parent", "other"}}, ""},
 		{"off", "Contact", "group_by_parent: off", "LastName: name, AccountId: parent", Grouping{}, ""},
 		{"one that is named", "Contact", "group_by_parent: accountid", "LastName: name, ReportsToId: other, AccountId: parent", Grouping{Field: "AccountId", Columns: []string{"parent"}, Asked: true}, ""},
