@@ -1,10 +1,11 @@
 package main
 
 import (
+	"cmp"
 	"context"
+	"crypto/rsa"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -19,7 +20,7 @@ import (
 
 // orgSpec says which org a run goes to. It is kept in the checkpoint, and holds no secret.
 type orgSpec struct {
-	Name        string `json:"name,omitempty"`         // "local": an org inside the process
+	Name        string `json:"name,omitempty"`         // "local": an org inside the process; else the name of a login, see orgBook
 	Dir         string `json:"dir,omitempty"`          // of the local org, as seen from the run folder
 	Schema      string `json:"schema,omitempty"`       // folder of its describe snapshots, as seen from there; "": the built-in objects
 	InstanceURL string `json:"instance_url,omitempty"` // in a checkpoint: as it was after the login
@@ -42,22 +43,34 @@ const (
 
 func (o *orgSpec) add(cmd *cobra.Command) {
 	f := cmd.Flags()
-	f.StringVar(&o.Name, "org", "", `"local": a new, empty org inside this process`)
+	f.StringVar(&o.Name, "org", "", `the name given to org login, or "local": a new, empty org inside this process`)
 	f.StringVar(&o.InstanceURL, "instance-url", "", "the org's own address; the token comes from MIGRATE_ACCESS_TOKEN or SF_ACCESS_TOKEN")
 	f.StringVar(&o.APIVersion, "api-version", "", "Salesforce API version (default "+salesforce.DefaultAPIVersion+")")
 	f.StringVar(&o.Auth, "auth", "", "token, client-credentials or jwt (default: by what is given)")
 	f.StringVar(&o.LoginURL, "login-url", "", "where to log in (default: the instance, or https://login.salesforce.com for jwt)")
-	f.StringVar(&o.ClientID, "client-id", "", "consumer key of the app; the secret comes from MIGRATE_CLIENT_SECRET or MIGRATE_CLIENT_SECRET_FILE")
+	f.StringVar(&o.ClientID, "client-id", "", "consumer key of the app; the secret comes from MIGRATE_CLIENT_SECRET, …_FILE or …_COMMAND")
 	f.StringVar(&o.Username, "username", "", "user of the JWT login")
 	f.StringVar(&o.KeyFile, "jwt-key-file", "", "file of the RSA key of the JWT login (PEM)")
 }
 
-// merge lets what is given now replace what was recorded.
+// login reports whether a way to log in is given, beside a name.
+func (o orgSpec) login() bool {
+	return o.Auth != "" || o.LoginURL != "" || o.ClientID != "" || o.Username != "" || o.KeyFile != ""
+}
+
+// merge lets what is given now replace what was recorded. A name and other ways to log in replace each other as a whole.
 func (o orgSpec) merge(now orgSpec) orgSpec {
 	set := func(v *string, n string) {
 		if n != "" {
 			*v = n
 		}
+	}
+	switch {
+	case now.Name != "":
+		now.APIVersion = cmp.Or(now.APIVersion, o.APIVersion)
+		return now
+	case o.Name != localName && (now.login() || now.InstanceURL != ""):
+		o.Name = ""
 	}
 	if now.Auth == "" && (now.KeyFile != "" || now.ClientID != "") {
 		o.Auth = "" // another way to log in than at the start
@@ -114,10 +127,7 @@ func (c *connection) Close() error {
 
 // connect opens the org. dir is the run folder, where a new local org is kept; "" keeps it in memory.
 func (a *app) connect(ctx context.Context, o orgSpec, dir string) (*connection, error) {
-	logger := slog.New(slog.NewTextHandler(io.Discard, nil))
-	if a.global.verbose {
-		logger = slog.New(slog.NewTextHandler(a.stderr, &slog.HandlerOptions{Level: slog.LevelDebug}))
-	}
+	logger := a.logger()
 	switch o.Name {
 	case localName:
 		if o.InstanceURL != "" {
@@ -126,19 +136,55 @@ func (a *app) connect(ctx context.Context, o orgSpec, dir string) (*connection, 
 		return a.connectLocal(ctx, o, dir, logger)
 	case "":
 	default:
-		return nil, usagef("there is no org named %q; use --org local, or --instance-url with a login", o.Name)
+		return a.connectNamed(ctx, o, logger)
 	}
-	auth, err := a.auth(&o)
+	auth, err := a.auth(ctx, &o)
 	if err != nil {
 		return nil, err
 	}
-	client, err := salesforce.Open(ctx, salesforce.Config{InstanceURL: o.InstanceURL, APIVersion: o.APIVersion, Auth: auth,
-		Logger: logger, UserAgent: "migrate/" + version()})
+	client, err := openClient(ctx, auth, o.InstanceURL, o.APIVersion, logger)
 	if err != nil {
 		return nil, fmt.Errorf("log in: %w", err)
 	}
 	o.InstanceURL = client.InstanceURL()
 	return &connection{Client: client, spec: o, title: client.InstanceURL()}, nil
+}
+
+// openClient logs in over the one transport.
+func openClient(ctx context.Context, auth salesforce.Auth, instanceURL, apiVersion string, logger *slog.Logger) (*salesforce.Client, error) {
+	return salesforce.Open(ctx, salesforce.Config{InstanceURL: instanceURL, APIVersion: apiVersion, Auth: auth, Logger: logger, UserAgent: "migrate/" + version()})
+}
+
+// connectNamed opens an org by its name. The login must lead where it led when the name was given.
+func (a *app) connectNamed(ctx context.Context, o orgSpec, logger *slog.Logger) (*connection, error) {
+	if o.login() {
+		return nil, usagef("both --org %s and another way to log in are given; which is meant?", o.Name)
+	}
+	book, err := a.orgBook()
+	if err != nil {
+		return nil, err
+	}
+	org, err := book.find(o.Name)
+	if err != nil {
+		return nil, err
+	}
+	auth, err := book.auth(ctx, org)
+	if err != nil {
+		return nil, fmt.Errorf("org %s: %w", org.Name, err)
+	}
+	o.APIVersion = cmp.Or(o.APIVersion, org.APIVersion)
+	client, err := openClient(ctx, auth, "", o.APIVersion, logger)
+	if err != nil {
+		return nil, fmt.Errorf("log in: %w", err)
+	}
+	switch at := client.InstanceURL(); {
+	case at != org.InstanceURL:
+		return nil, usagef("org %s was %s when you logged in and is %s now; if that is meant, log in again: %s", org.Name, org.InstanceURL, at, org.loginCommand())
+	case o.InstanceURL != "" && strings.TrimSuffix(o.InstanceURL, "/") != at:
+		return nil, usagef("org %s is %s, not %s; which is meant?", org.Name, at, o.InstanceURL)
+	}
+	o.InstanceURL = client.InstanceURL()
+	return &connection{Client: client, spec: o, title: org.Name + " (" + o.InstanceURL + ")"}, nil
 }
 
 // connector opens the org of a new run.
@@ -150,13 +196,18 @@ func (a *app) connector(ctx context.Context, o orgSpec) func(dir string) (*conne
 // the run may be in the first one already.
 func (a *app) reconnect(ctx context.Context, run string, recorded, now orgSpec, dir string) (*connection, error) {
 	where := recorded.InstanceURL
-	if recorded.Name != "" {
+	local := recorded.Name == localName
+	if local {
 		where = "the org " + recorded.Name
 	}
-	if now.Name != "" && now.Name != recorded.Name || recorded.Name != "" && now.InstanceURL != "" {
+	if now.Name != "" && (now.Name == localName) != local || local && now.InstanceURL != "" {
 		return nil, usagef("run %s goes to %s; its rows may be there already, so it goes on nowhere else", run, where)
 	}
-	conn, err := a.connect(ctx, recorded.merge(now), dir)
+	o := recorded.merge(now)
+	if o.Name != "" && !local {
+		o.InstanceURL = "" // is compared below
+	}
+	conn, err := a.connect(ctx, o, dir)
 	if err != nil {
 		return nil, err
 	}
@@ -198,18 +249,18 @@ func (a *app) connectLocal(ctx context.Context, o orgSpec, dir string, logger *s
 		title: title + " (not Salesforce: everything here is a rehearsal)"}, nil
 }
 
-// auth chooses the login by what is given. Secrets come from the environment or from files named there.
-func (a *app) auth(o *orgSpec) (salesforce.Auth, error) {
-	token, err := a.secret("MIGRATE_ACCESS_TOKEN")
+// auth chooses the login by what is given. Secrets come from the environment, see secret.
+func (a *app) auth(ctx context.Context, o *orgSpec) (salesforce.Auth, error) {
+	token, err := a.secret(ctx, "MIGRATE_ACCESS_TOKEN")
 	if err != nil {
 		return nil, err
 	}
 	if token == "" {
-		if token, err = a.secret("SF_ACCESS_TOKEN"); err != nil {
+		if token, err = a.secret(ctx, "SF_ACCESS_TOKEN"); err != nil {
 			return nil, err
 		}
 	}
-	clientSecret, err := a.secret("MIGRATE_CLIENT_SECRET")
+	clientSecret, err := a.secret(ctx, "MIGRATE_CLIENT_SECRET")
 	if err != nil {
 		return nil, err
 	}
@@ -227,7 +278,7 @@ func (a *app) auth(o *orgSpec) (salesforce.Auth, error) {
 	case "token":
 		switch {
 		case token == "":
-			return nil, usagef("no login: set MIGRATE_ACCESS_TOKEN, or give --client-id with MIGRATE_CLIENT_SECRET, or --jwt-key-file; --org local needs none")
+			return nil, usagef("no login: set MIGRATE_ACCESS_TOKEN, or give --client-id with MIGRATE_CLIENT_SECRET, or --jwt-key-file, or --org with a name given to org login; --org local needs none")
 		case o.InstanceURL == "":
 			return nil, usagef("--instance-url is missing: the org's own address, such as https://acme.my.salesforce.com")
 		}
@@ -248,13 +299,9 @@ func (a *app) auth(o *orgSpec) (salesforce.Auth, error) {
 		if o.KeyFile == "" || o.ClientID == "" || o.Username == "" {
 			return nil, usagef("a JWT login needs --jwt-key-file, --client-id and --username")
 		}
-		pem, err := os.ReadFile(o.KeyFile)
+		key, err := readKey(o.KeyFile)
 		if err != nil {
-			return nil, usagef("--jwt-key-file: %w", err)
-		}
-		key, err := salesforce.ParseRSAKey(pem)
-		if err != nil {
-			return nil, usagef("--jwt-key-file %s: %w", o.KeyFile, err)
+			return nil, err
 		}
 		login := o.LoginURL
 		if login == "" {
@@ -265,24 +312,15 @@ func (a *app) auth(o *orgSpec) (salesforce.Auth, error) {
 	return nil, usagef("--auth %q: token, client-credentials or jwt", o.Auth)
 }
 
-// secret reads a secret from the environment, or from the file that NAME_FILE names.
-func (a *app) secret(name string) (string, error) {
-	if v, ok := a.env(name); ok && v != "" {
-		return v, nil
-	}
-	path, ok := a.env(name + "_FILE")
-	if !ok || path == "" {
-		return "", nil
-	}
-	data, err := os.ReadFile(path)
+// readKey reads the private key of a JWT login.
+func readKey(path string) (*rsa.PrivateKey, error) {
+	pem, err := os.ReadFile(path)
 	if err != nil {
-		return "", usagef("%s_FILE: %w", name, err)
+		return nil, usagef("--jwt-key-file: %w", err)
 	}
-	for len(data) > 0 && (data[len(data)-1] == '\n' || data[len(data)-1] == '\r') {
-		data = data[:len(data)-1]
+	key, err := salesforce.ParseRSAKey(pem)
+	if err != nil {
+		return nil, usagef("--jwt-key-file %s: %w", path, err)
 	}
-	if len(data) == 0 {
-		return "", &usageError{err: errors.New(name + "_FILE: the file is empty")}
-	}
-	return string(data), nil
+	return key, nil
 }

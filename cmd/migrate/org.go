@@ -22,11 +22,11 @@ import (
 func (a *app) orgCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "org",
-		Short: "Orgs, the local one above all",
+		Short: "Log in to orgs under a name, and the local org",
 		Args:  cobra.NoArgs, // a word that is no command of it
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(a.orgServeCommand(), a.orgDataCommand())
+	cmd.AddCommand(a.orgLoginCommand(), a.orgListCommand(), a.orgLogoutCommand(), a.orgServeCommand(), a.orgDataCommand())
 	return cmd
 }
 
@@ -53,7 +53,7 @@ func (a *app) orgServeCommand() *cobra.Command {
 		RunE: func(cmd *cobra.Command, _ []string) (err error) {
 			for name, secret := range map[string]*string{"MIGRATE_ACCESS_TOKEN": &cfg.AccessToken, "MIGRATE_CLIENT_SECRET": &cfg.ClientSecret,
 				"MIGRATE_PASSWORD": &cfg.Password, "MIGRATE_SECURITY_TOKEN": &cfg.SecurityToken} {
-				if *secret, err = a.secret(name); err != nil {
+				if *secret, err = a.secret(cmd.Context(), name); err != nil {
 					return err
 				}
 			}

@@ -27,7 +27,7 @@ const scriptToken = "00D5g0000000001!tOkEn-of-the-ScRiPt"
 
 // orgCommand is the command "org" of scripts:
 //
-//	org start [-start-delay D] [-batch-time D] [-client ID:SECRET] [-jwt PUBLIC.pem] [-daily-batches N]
+//	org start [-start-delay D] [-batch-time D] [-client ID:SECRET] [-jwt PUBLIC.pem] [-password PASSWORD:TOKEN] [-rotate] [-token-life D] [-daily-batches N]
 //	          [-daily-api N] [-daily-records N] [-daily-query-jobs N] [-jobs-per-page N]
 //	                                   start it; ORG is its address, MIGRATE_INSTANCE_URL and MIGRATE_ACCESS_TOKEN lead to it
 //	org open FOLDER                    open the one that a run with --org local left behind; * is allowed
@@ -115,7 +115,7 @@ func orgCommand(ts *testscript.TestScript, neg bool, args []string) {
 
 func startOrg(ts *testscript.TestScript, args []string) *scriptOrg {
 	cfg := localorg.Config{AccessToken: scriptToken}
-	var client, key string
+	var client, key, password string
 	f := flag.NewFlagSet("org start", flag.ContinueOnError)
 	f.DurationVar(&cfg.StartDelay, "start-delay", 0, "")
 	f.DurationVar(&cfg.BatchTime, "batch-time", 0, "")
@@ -126,8 +126,12 @@ func startOrg(ts *testscript.TestScript, args []string) *scriptOrg {
 	f.IntVar(&cfg.JobsPerPage, "jobs-per-page", 0, "")
 	f.StringVar(&client, "client", "", "")
 	f.StringVar(&key, "jwt", "", "")
+	f.StringVar(&password, "password", "", "")
+	f.BoolVar(&cfg.RotateRefresh, "rotate", false, "")
+	f.DurationVar(&cfg.TokenLife, "token-life", 0, "")
 	ts.Check(f.Parse(args))
 	cfg.ClientID, cfg.ClientSecret, _ = strings.Cut(client, ":")
+	cfg.Password, cfg.SecurityToken, _ = strings.Cut(password, ":")
 	if key != "" {
 		var err error
 		cfg.JWTKey, err = readPublicKey(ts.MkAbs(key))

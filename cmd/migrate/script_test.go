@@ -19,7 +19,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	testscript.Main(tests{m}, map[string]func(){"migrate": main})
+	testscript.Main(tests{m}, map[string]func(){"migrate": main, "xdg-open": browser})
 }
 
 // tests runs eight tests at once unless told otherwise, since scripts wait for the org most of the time, and fails when a
