@@ -22,11 +22,11 @@ import (
 func (a *app) orgCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "org",
-		Short: "Log in to orgs under a name, and the local org",
+		Short: "Log in to orgs under a name, the jobs that an org keeps, and the local org",
 		Args:  cobra.NoArgs, // a word that is no command of it
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(a.orgLoginCommand(), a.orgListCommand(), a.orgLogoutCommand(), a.orgServeCommand(), a.orgDataCommand())
+	cmd.AddCommand(a.orgLoginCommand(), a.orgListCommand(), a.orgLogoutCommand(), a.orgJobsCommand(), a.orgServeCommand(), a.orgDataCommand())
 	return cmd
 }
 

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
@@ -20,6 +21,7 @@ import (
 type scriptOrg struct {
 	*localorg.Org
 	server *httptest.Server
+	ahead  atomic.Int64 // of its clock, in nanoseconds
 }
 
 // scriptToken is the token of every script's org.
@@ -34,10 +36,13 @@ const scriptToken = "00D5g0000000001!tOkEn-of-the-ScRiPt"
 //	org count OBJECT N                 it holds N records
 //	org once OBJECT FIELD N            it holds N records, and the field has another value in each
 //	org wait OBJECT N                  wait until it holds N records or more
-//	org called ENDPOINT N              the endpoint, such as 'POST jobs/ingest', was called N times
+//	org called ENDPOINT N [soon]       the endpoint, such as 'POST jobs/ingest', was called N times; soon waits for it
 //	org fault ENDPOINT KIND [TIMES [BYTES]]
-//	                                   make calls fail; see localorg.Fault; "limit" refuses them as beyond the daily API limit
+//	                                   make calls fail; see localorg.Fault; "limit" refuses them as beyond the daily API limit, "forbidden" for want of a permission
 //	org records OBJECT FIELD… FILE     write the fields of all records as CSV, sorted by line; ParentId:Account.Name is the name of the parent
+//	org clock D                        its clock shows D more than this machine's
+//	org job OPEN|CLOSED|QUERY VAR [USER]
+//	                                   another client makes a job, see makeJob
 //	org polite                         no client did what a well-behaved one does not
 func orgCommand(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) == 0 {
@@ -84,7 +89,11 @@ func orgCommand(ts *testscript.TestScript, neg bool, args []string) {
 		}
 	case "called":
 		a := need(2)
-		if got, want := s.org.Audit().Calls[a[0]], number10(ts, a[1]); got != want {
+		got, want := s.org.Audit().Calls[a[0]], number10(ts, a[1])
+		for deadline := time.Now().Add(patience); len(a) > 2 && got < want && time.Now().Before(deadline); got = s.org.Audit().Calls[a[0]] {
+			time.Sleep(5 * time.Millisecond)
+		}
+		if got != want {
 			ts.Fatalf("%s was called %d times, want %d; all calls: %v", a[0], got, want, s.org.Audit().Calls)
 		}
 	case "fault":
@@ -93,6 +102,10 @@ func orgCommand(ts *testscript.TestScript, neg bool, args []string) {
 		if f.Kind == "limit" {
 			f.Kind, f.Status, f.ContentType = localorg.FaultStatus, 403, "application/json"
 			f.Body = `[{"message":"TotalRequests Limit exceeded.","errorCode":"REQUEST_LIMIT_EXCEEDED"}]`
+		}
+		if f.Kind == "forbidden" {
+			f.Kind, f.Status, f.ContentType = localorg.FaultStatus, 403, "application/json"
+			f.Body = `[{"message":"insufficient access rights on cross-reference id","errorCode":"INSUFFICIENT_ACCESS"}]`
 		}
 		if len(a) > 2 {
 			f.Times = number10(ts, a[2])
@@ -104,6 +117,11 @@ func orgCommand(ts *testscript.TestScript, neg bool, args []string) {
 	case "records":
 		a := need(3)
 		writeRecords(ts, s.org.Org, a[0], a[1:len(a)-1], a[len(a)-1])
+	case "clock":
+		s.org.setClock(ts, need(1)[0])
+	case "job":
+		a := append(need(2), "")
+		s.org.makeJob(ts, a[0], a[1], a[2])
 	case "polite":
 		if v := s.org.Audit().Violations; len(v) > 0 {
 			ts.Fatalf("%d times a client did what it should not: %+v", len(v), v)
@@ -137,6 +155,8 @@ func startOrg(ts *testscript.TestScript, args []string) *scriptOrg {
 		cfg.JWTKey, err = readPublicKey(ts.MkAbs(key))
 		ts.Check(err)
 	}
+	s := &scriptOrg{}
+	cfg.Now = s.now
 	org, err := localorg.Open(cfg)
 	ts.Check(err)
 	server := httptest.NewServer(org)
@@ -148,7 +168,8 @@ func startOrg(ts *testscript.TestScript, args []string) *scriptOrg {
 	ts.Setenv("ORG", server.URL)
 	ts.Setenv("MIGRATE_INSTANCE_URL", server.URL)
 	ts.Setenv("MIGRATE_ACCESS_TOKEN", scriptToken)
-	return &scriptOrg{Org: org, server: server}
+	s.Org, s.server = org, server
+	return s
 }
 
 // openOrg opens the local org of a run that has ended.
