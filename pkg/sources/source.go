@@ -93,6 +93,16 @@ const (
 	RuleOutOfRange      = "out_of_range"  // a Parquet value that the type of its column cannot hold
 )
 
+// IsMalformed reports whether a code is one of these rules: of the record there may be more than its values.
+func IsMalformed(code string) bool {
+	switch code {
+	case RuleTooFewColumns, RuleTooManyColumns, RuleBadQuote, RuleInvalidEncoding, RuleNULByte, RuleRecordTooLong, RuleNotJSON, RuleNotObject,
+		RuleDuplicateKey, RuleUnknownKey, RuleOutOfRange:
+		return true
+	}
+	return false
+}
+
 // BadRow is a record that is not a row of the table: data for the report, not an error of the reader.
 type BadRow struct {
 	Pos Position
