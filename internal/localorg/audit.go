@@ -16,6 +16,7 @@ import (
 type Audit struct {
 	Objects    map[string]ObjectAudit `json:"objects"`    // by object name; only those that hold records
 	Calls      map[string]int         `json:"calls"`      // by endpoint, such as "PUT jobs/ingest/{}/batches"
+	Faults     map[string]int         `json:"faults"`     // calls that a rule made fail, by endpoint and kind: "PUT jobs/ingest/{}/batches: reset"
 	Violations []Violation            `json:"violations"` // in the order in which they happened
 	Jobs       map[string]int         `json:"jobs"`       // ingest jobs by state
 	QueryJobs  map[string]int         `json:"queryJobs"`  // query jobs by state
@@ -72,6 +73,7 @@ const maxViolations = 10_000
 
 type auditLog struct {
 	calls      map[string]int
+	faults     map[string]int
 	violations []Violation
 	ingested   map[string]IngestAudit // by object name
 	jobs       gauge                  // ingest jobs between their closing and their end
@@ -96,6 +98,16 @@ func (a *auditLog) count(endpoint string) {
 		endpoint = "other"
 	}
 	a.calls[endpoint]++
+}
+
+// fault counts a call that a rule takes.
+func (a *auditLog) fault(endpoint, kind string) {
+	if a.faults == nil {
+		a.faults = map[string]int{}
+	}
+	if key := endpoint + ": " + kind; a.faults[key] > 0 || len(a.faults) < 1000 {
+		a.faults[key]++
+	}
 }
 
 // ingest counts rows of a job.
@@ -124,11 +136,12 @@ func (o *Org) Audit() Audit {
 	o.mu.RLock()
 	defer o.mu.RUnlock()
 	a := Audit{
-		Objects: map[string]ObjectAudit{}, Calls: map[string]int{}, Jobs: map[string]int{}, QueryJobs: map[string]int{},
+		Objects: map[string]ObjectAudit{}, Calls: map[string]int{}, Faults: map[string]int{}, Jobs: map[string]int{}, QueryJobs: map[string]int{},
 		Ingested: map[string]IngestAudit{}, Peak: PeakAudit{o.audit.jobs.peak, o.audit.batches.peak},
 		Violations: append([]Violation{}, o.audit.violations...),
 	}
 	maps.Copy(a.Calls, o.audit.calls)
+	maps.Copy(a.Faults, o.audit.faults)
 	maps.Copy(a.Ingested, o.audit.ingested)
 	for _, t := range o.tables {
 		if t.live > 0 || t.deleted > 0 {

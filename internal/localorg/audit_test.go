@@ -35,7 +35,7 @@ func TestAudit(t *testing.T) {
 		Violations: []Violation{
 			{Job: j.ID, Kind: ViolationCloseEmpty}, {Job: j.ID, Kind: ViolationSecondUpload}, {Job: j.ID, Kind: ViolationFastPoll}, {Job: j.ID, Kind: ViolationVersion},
 		},
-		Jobs: map[string]int{"Aborted": 1}, QueryJobs: map[string]int{}, Ingested: map[string]IngestAudit{}, Peak: PeakAudit{Jobs: 1},
+		Faults: map[string]int{}, Jobs: map[string]int{"Aborted": 1}, QueryJobs: map[string]int{}, Ingested: map[string]IngestAudit{}, Peak: PeakAudit{Jobs: 1},
 	}
 	var served Audit
 	c.json("GET", "/local/audit", nil, 200, &served)

@@ -1,9 +1,13 @@
 package localorg
 
 import (
+	"bytes"
+	"context"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 )
@@ -18,6 +22,9 @@ type Fault struct {
 	Skip int `json:"skip"`
 	// Times is how many calls or jobs fail. 0 means one, -1 all.
 	Times int `json:"times"`
+	// Share lets only so many of the calls fail that would, 0.3 for about three of ten, drawn by Seed. 0 means all.
+	Share float64 `json:"share"`
+	Seed  uint64  `json:"seed"`
 	// Kind is one of the Fault… names.
 	Kind string `json:"kind"`
 	// Status, ContentType, Body and RetryAfter are the answer of FaultStatus. Defaults: 503, text/html, a page as a gateway
@@ -26,11 +33,13 @@ type Fault struct {
 	ContentType string `json:"contentType"`
 	Body        string `json:"body"`
 	RetryAfter  string `json:"retryAfter"`
-	// Delay is how long FaultDelay waits, and how long a job is stuck; in JSON in nanoseconds. A job with 0 is stuck until
-	// the rule is cleared.
+	// Delay is how long FaultDelay, FaultLate and FaultSlowReply wait, FaultTrickle between two pieces, and how long a job is
+	// stuck; in JSON in nanoseconds. A job with 0 is stuck until the rule is cleared.
 	Delay time.Duration `json:"delay"`
-	// Bytes is how much of a body FaultCutRequest, FaultCut and FaultShort let through.
-	Bytes int64 `json:"bytes"`
+	// Bytes is how much of a body FaultCutRequest, FaultCut, FaultShort and FaultShortChunks let through. Within draws it anew
+	// for each call, by Seed, from 0 up to and without Within. 0: Bytes counts.
+	Bytes  int64 `json:"bytes"`
+	Within int64 `json:"within"`
 	// Object limits a rule about jobs to those of one object. "": all.
 	Object string `json:"object"`
 	// Rows is how many rows of a job are processed before FaultFailJob and FaultStuckJob strike, up to the end of a chunk.
@@ -41,31 +50,39 @@ type Fault struct {
 	Text string `json:"text"`
 
 	gone chan struct{} // closed when the rule is cleared
+	draw *rand.Rand
 }
 
 // The kinds of faults.
 const (
-	FaultStatus     = "status"      // an answer with another status; the org does not act
-	FaultReset      = "reset"       // the connection ends before an answer; the org does not act
-	FaultCutRequest = "cut request" // the connection ends while the request body is read; the org does not act
-	FaultLoseReply  = "lose reply"  // the org acts, then the connection ends without an answer
-	FaultCut        = "cut"         // the org acts, then the connection ends inside the answer
-	FaultShort      = "short"       // the org acts, and the answer ends early but cleanly
-	FaultDelay      = "delay"       // the org acts later
-	FaultExpire     = "expire"      // all tokens from logins die before the call
+	FaultStatus      = "status"       // an answer with another status; the org does not act
+	FaultRefuse      = "refuse"       // no connection is made; only for clients of Transport, and those that ask Refuses
+	FaultReset       = "reset"        // the connection ends before an answer; the org does not act
+	FaultCutRequest  = "cut request"  // the connection ends while the request body is read; the org does not act
+	FaultLoseReply   = "lose reply"   // the org acts, then the connection ends without an answer
+	FaultCut         = "cut"          // the org acts, then the connection ends inside the answer
+	FaultShort       = "short"        // the org acts, and the answer ends early but cleanly
+	FaultShortChunks = "short chunks" // the same, with an answer in chunks, which says nothing about its length
+	FaultDelay       = "delay"        // the org acts later, unless the client has gone by then
+	FaultLate        = "late"         // the org acts later, also when the client has gone
+	FaultSlowReply   = "slow reply"   // the org acts, and answers later
+	FaultTrickle     = "trickle"      // the org acts, and the answer comes in 16 pieces
+	FaultExpire      = "expire"       // all tokens from logins die before the call
 )
+
+var callFaults = []string{FaultStatus, FaultRefuse, FaultReset, FaultCutRequest, FaultLoseReply, FaultCut, FaultShort, FaultShortChunks, FaultDelay, FaultLate,
+	FaultSlowReply, FaultTrickle, FaultExpire}
 
 // Fault adds a rule. It may be called while requests are served. It is also POST /local/faults with the rule as JSON.
 func (o *Org) Fault(f Fault) error {
-	switch f.Kind {
-	case FaultStatus, FaultReset, FaultCutRequest, FaultLoseReply, FaultCut, FaultShort, FaultDelay, FaultExpire:
-	default:
-		if !jobFaults[f.Kind] {
-			return fmt.Errorf("no kind of fault %q", f.Kind)
-		}
+	if !slices.Contains(callFaults, f.Kind) && !jobFaults[f.Kind] {
+		return fmt.Errorf("no kind of fault %q", f.Kind)
 	}
-	if f.Rows < 0 || f.Every < 0 || f.Bytes < 0 || f.Delay < 0 || f.Skip < 0 {
+	if f.Rows < 0 || f.Every < 0 || f.Bytes < 0 || f.Within < 0 || f.Delay < 0 || f.Skip < 0 {
 		return fmt.Errorf("a number of the fault is negative")
+	}
+	if !(f.Share >= 0 && f.Share <= 1) || f.Share > 0 && jobFaults[f.Kind] {
+		return fmt.Errorf("the share of the fault is not between 0 and 1, or is one of jobs")
 	}
 	if f.Object != "" && o.schema.object(f.Object) == nil {
 		return fmt.Errorf("no object %q in this org", f.Object)
@@ -81,6 +98,7 @@ func (o *Org) Fault(f Fault) error {
 	}
 	f.Every = max(f.Every, 1)
 	f.gone = make(chan struct{})
+	f.draw = rand.New(rand.NewPCG(f.Seed, 0))
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.faults = append(o.faults, &f)
@@ -97,8 +115,15 @@ func (o *Org) ClearFaults() {
 	o.faults = nil
 }
 
-// takeFault finds the rule for a call, if any.
-func (o *Org) takeFault(endpoint string) (Fault, bool) {
+// Refuses asks, before a connection is made for a call, whether a rule of FaultRefuse takes it. No handler can refuse a connection, so
+// who connects to the org by another way than Transport has to ask.
+func (o *Org) Refuses(r *http.Request) bool {
+	_, taken := o.takeFault(o.endpoint(r.Method, urlParts(r.URL)), true)
+	return taken
+}
+
+// takeFault finds the rule for a call, if any. Whether there is a connection is decided before, by other rules than the rest.
+func (o *Org) takeFault(endpoint string, connect bool) (Fault, bool) {
 	if strings.Contains(endpoint, " local/") {
 		return Fault{}, false
 	}
@@ -106,14 +131,20 @@ func (o *Org) takeFault(endpoint string) (Fault, bool) {
 	defer o.mu.Unlock()
 	for _, f := range o.faults {
 		switch {
-		case f.Times == 0 || jobFaults[f.Kind] || !fits(f.Endpoint, endpoint):
+		case f.Times == 0 || jobFaults[f.Kind] || connect != (f.Kind == FaultRefuse) || !fits(f.Endpoint, endpoint):
 		case f.Skip > 0:
 			f.Skip--
+		case f.Share > 0 && f.draw.Float64() >= f.Share:
 		default:
 			if f.Times > 0 {
 				f.Times--
 			}
-			return *f, true
+			o.audit.fault(endpoint, f.Kind)
+			taken := *f
+			if f.Within > 0 {
+				taken.Bytes = f.draw.Int64N(f.Within)
+			}
+			return taken, true
 		}
 	}
 	return Fault{}, false
@@ -130,7 +161,7 @@ func fits(rule, endpoint string) bool {
 
 // fail carries out a fault; answer lets the org act and write to the given writer. It ends the connection by the panic that
 // net/http has for that.
-func (o *Org) fail(f Fault, w http.ResponseWriter, r *http.Request, answer func(http.ResponseWriter)) {
+func (o *Org) fail(f Fault, w http.ResponseWriter, r *http.Request, answer func(http.ResponseWriter, *http.Request)) {
 	switch f.Kind {
 	case FaultStatus:
 		f.writeStatus(w)
@@ -140,26 +171,52 @@ func (o *Org) fail(f Fault, w http.ResponseWriter, r *http.Request, answer func(
 		io.CopyN(io.Discard, r.Body, f.Bytes)
 		panic(http.ErrAbortHandler)
 	case FaultLoseReply:
-		answer(&lostWriter{header: http.Header{}})
+		answer(&lostWriter{header: http.Header{}}, r)
 		panic(http.ErrAbortHandler)
 	case FaultCut:
-		answer(&cutWriter{ResponseWriter: w, left: f.Bytes})
+		answer(&cutWriter{ResponseWriter: w, left: f.Bytes}, r)
 		panic(http.ErrAbortHandler) // the answer was shorter than the cut
-	case FaultShort:
-		answer(&shortWriter{ResponseWriter: w, left: f.Bytes})
+	case FaultShort, FaultShortChunks:
+		answer(&shortWriter{ResponseWriter: w, left: f.Bytes, chunks: f.Kind == FaultShortChunks}, r)
 	case FaultDelay:
-		t := time.NewTimer(f.Delay)
-		defer t.Stop()
-		select {
-		case <-t.C:
-			answer(w)
-		case <-r.Context().Done():
-		case <-o.ctx.Done():
+		if o.pause(r.Context(), f.Delay) {
+			answer(w, r)
 		}
+	case FaultLate:
+		body, err := io.ReadAll(io.LimitReader(r.Body, o.cfg.MaxUpload+1))
+		if err != nil {
+			panic(http.ErrAbortHandler)
+		}
+		alone := r.WithContext(context.WithoutCancel(r.Context()))
+		alone.Body = io.NopCloser(bytes.NewReader(body))
+		if o.pause(alone.Context(), f.Delay) {
+			answer(w, alone)
+		}
+	case FaultSlowReply, FaultTrickle:
+		held := &heldWriter{header: http.Header{}}
+		answer(held, r)
+		pieces := 1
+		if f.Kind == FaultTrickle {
+			pieces = tricklePieces
+		}
+		held.send(w, pieces, func() bool { return o.pause(r.Context(), f.Delay) })
 	case FaultExpire:
 		o.ExpireTokens()
-		answer(w)
+		answer(w, r)
 	}
+}
+
+// pause waits; false means that ctx or the org has ended meanwhile.
+func (o *Org) pause(ctx context.Context, d time.Duration) bool {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return true
+	case <-ctx.Done():
+	case <-o.ctx.Done():
+	}
+	return false
 }
 
 func (f *Fault) writeStatus(w http.ResponseWriter) {
@@ -175,50 +232,4 @@ func (f *Fault) writeStatus(w http.ResponseWriter) {
 	}
 	w.WriteHeader(f.Status)
 	io.WriteString(w, f.Body)
-}
-
-// lostWriter takes an answer that nobody gets.
-type lostWriter struct{ header http.Header }
-
-func (w *lostWriter) Header() http.Header         { return w.header }
-func (w *lostWriter) WriteHeader(int)             {}
-func (w *lostWriter) Write(p []byte) (int, error) { return len(p), nil }
-
-// cutWriter ends the connection after some bytes of the body.
-type cutWriter struct {
-	http.ResponseWriter
-	left int64
-}
-
-func (w *cutWriter) Write(p []byte) (int, error) {
-	if int64(len(p)) <= w.left {
-		w.left -= int64(len(p))
-		return w.ResponseWriter.Write(p)
-	}
-	w.ResponseWriter.Write(p[:w.left])
-	if f, ok := w.ResponseWriter.(http.Flusher); ok {
-		f.Flush()
-	}
-	panic(http.ErrAbortHandler)
-}
-
-// shortWriter drops the rest of the body and ends it as if it were whole.
-type shortWriter struct {
-	http.ResponseWriter
-	left int64
-}
-
-func (w *shortWriter) WriteHeader(status int) {
-	w.Header().Del("Content-Length")
-	w.ResponseWriter.WriteHeader(status)
-}
-
-func (w *shortWriter) Write(p []byte) (int, error) {
-	w.Header().Del("Content-Length")
-	n := min(int64(len(p)), w.left)
-	w.left -= n
-	if _, err := w.ResponseWriter.Write(p[:n]); err != nil {
-		return 0, err
-	}
-	return len(p), nil
 }

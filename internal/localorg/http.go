@@ -91,13 +91,13 @@ func (rt *route) match(parts []string) ([]string, bool) {
 func (o *Org) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	parts := urlParts(r.URL)
 	endpoint := o.endpoint(r.Method, parts)
-	answer := func(w http.ResponseWriter) { o.answer(w, r, parts, endpoint) }
-	if f, ok := o.takeFault(endpoint); ok {
+	answer := func(w http.ResponseWriter, r *http.Request) { o.answer(w, r, parts, endpoint) }
+	if f, ok := o.takeFault(endpoint, false); ok {
 		o.cfg.Logger.Debug("local org: fault", "endpoint", endpoint, "kind", f.Kind)
 		o.fail(f, w, r, answer)
 		return
 	}
-	answer(w)
+	answer(w, r)
 }
 
 func (o *Org) answer(w http.ResponseWriter, r *http.Request, parts []string, endpoint string) {

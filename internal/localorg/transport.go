@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"sync"
 	"sync/atomic"
@@ -33,6 +34,10 @@ func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	if err := req.Context().Err(); err != nil {
 		body.Close()
 		return nil, err
+	}
+	if t.org.Refuses(req) {
+		body.Close()
+		return nil, &net.OpError{Op: "dial", Net: "tcp", Err: errors.New("connection refused by the local org")}
 	}
 	ctx, cancel := context.WithCancel(req.Context())
 	in := req.Clone(ctx)
