@@ -54,6 +54,7 @@ func (l *jsonLines) update(p pipeline.Progress) {
 	fields["job"] = p.Job
 	fields["bytes"], fields["total_bytes"] = p.Bytes, p.TotalBytes
 	fields["uploading"], fields["queued"], fields["processing"], fields["settling"] = p.Uploading, p.Queued, p.Processing, p.Settling
+	fields["eased_to"] = p.Eased
 	l.write("status", fields)
 }
 

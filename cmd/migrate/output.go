@@ -154,10 +154,17 @@ func (o *output) events() pipeline.Events {
 		Progress: o.progress.update,
 		Warning: func(job, message string) {
 			if o.json != nil {
-				o.json.write("warning", map[string]any{"job": job, "message": message})
+				fields := map[string]any{"message": message}
+				if job != "" {
+					fields["job"] = job
+				}
+				o.json.write("warning", fields)
 				return
 			}
-			o.progress.print(fmt.Sprintf("warning: %s: %s", job, message))
+			if job != "" {
+				message = job + ": " + message
+			}
+			o.progress.print("warning: " + message)
 		},
 	}
 	if o.a.global.verbose && o.json == nil {

@@ -41,6 +41,9 @@ func progressLine(p pipeline.Progress, now time.Time) string {
 	if flying > 0 {
 		fmt.Fprintf(&b, " · %s in flight", count(int64(flying), "job"))
 	}
+	if p.Eased > 0 {
+		fmt.Fprintf(&b, " (eased to %d)", p.Eased)
+	}
 	done := float64(read - l.Pending - p.Encoding)
 	if took := now.Sub(p.Since); took > time.Second && done > 0 {
 		fmt.Fprintf(&b, " · %s rows/s", number(int64(done/took.Seconds())))

@@ -219,7 +219,7 @@ func (a *app) work(ctx context.Context, dir string, store *checkpoint.Store, con
 		return err
 	}
 	cfg := pipeline.Config{Dir: dir, Checkpoint: store, Org: bulk2.New(conn.Client), Jobs: jobs, Options: spec.Options, Events: withCounts(out.events(), jobs),
-		IDs: parents.ids.view, Spent: spec.Reserve.spent(conn.Client)}
+		IDs: parents.ids.view, Spent: spec.Reserve.spent(conn.Client), PutOff: conn.PutOff}
 	if conn.local != nil {
 		cfg.PollEvery = localPoll // its calls cost nothing
 	} else if err := out.limits(ctx, conn.Client, store, jobs, spec.Options); err != nil {

@@ -68,5 +68,10 @@ func (e RowError) Transient() bool {
 	return false
 }
 
+// Locked reports whether the row found a record locked that it needs, by itself or in what a trigger or flow did for it.
+func (e RowError) Locked() bool {
+	return e.Code == "UNABLE_TO_LOCK_ROW" || strings.Contains(e.Message, "UNABLE_TO_LOCK_ROW")
+}
+
 // Once reports whether a transient error is worth one further try alone: the org itself does not know what went wrong.
 func (e RowError) Once() bool { return e.Code == "UNKNOWN_EXCEPTION" }

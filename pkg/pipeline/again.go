@@ -112,9 +112,9 @@ func (j *jobRun) rest(ctx context.Context, c *chunk) error {
 	j.Events.step(StepRest)
 	if j.rests.TryAcquire(1) {
 		defer j.rests.Release(1)
-		j.flights.Release(1)
+		j.flights.release()
 		// Whoever called load gives the place back, so it is taken again whatever happens; those that have one leave soon when ctx ends.
-		defer j.flights.Acquire(context.WithoutCancel(ctx), 1)
+		defer j.flights.acquire(context.WithoutCancel(ctx))
 	}
 	return sleep(ctx, pause)
 }

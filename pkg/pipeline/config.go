@@ -36,14 +36,17 @@ type Config struct {
 	Options
 	// Spent gives the reason for which no more ingest jobs may be begun, nil as long as they may. It is asked before each of them; the run then
 	// takes no new rows, sees through what is in the org, and ends with that error, to be resumed. nil: they always may.
-	Spent     func() error
+	Spent func() error
+	// PutOff counts the requests that the org has put off because of too many at once; while it grows, fewer ingest jobs are kept in flight. nil:
+	// nobody counts them.
+	PutOff    func() int64
 	PollEvery time.Duration // least time between two looks at one job, the first comes sooner; 0 = 1 s, less only for a local org
 	Events    Events
 }
 
 // Options are the settings that a run keeps for its whole life, over every resume: where chunks end depends on them.
 type Options struct {
-	Concurrency int   `json:"concurrency"` // ingest jobs in flight; 0 = 8
+	Concurrency int   `json:"concurrency"` // ingest jobs in flight, at most; fewer while the org has trouble with so many; 0 = 8
 	Uploads     int   `json:"uploads"`     // uploads at once; 0 = 2
 	Readers     int   `json:"readers"`     // splits read at once; 0 = 2
 	ChunkBytes  int64 `json:"chunk_bytes"` // upper bound of an upload in bytes; 0 = 100,000,000 (bulk2.MaxUpload)

@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"fmt"
 	"time"
 
 	"migrate/pkg/bulk2"
@@ -21,6 +22,7 @@ type Events struct {
 	// Bulk is called when an ingest job reaches a state, as recorded here or as seen in the org.
 	Bulk func(job string, chunk int64, b bulk2.Job)
 	// Warning is called for what the user should know although the run goes on.
+	// job is "" where it is about the run as a whole.
 	Warning func(job, message string)
 }
 
@@ -66,6 +68,7 @@ type Progress struct {
 	Queued     int               // ingest jobs that the org has not begun
 	Processing int               // ingest jobs that the org works on
 	Settling   int               // ingest jobs whose results are being fetched
+	Eased      int               // ingest jobs in flight at most, while that is less than Concurrency; else 0
 	InOrg      int64             // rows that jobs in flight say they have processed
 	Since      time.Time         // when this process began with the job
 }
@@ -74,6 +77,11 @@ func (e Events) step(s Step) {
 	if e.Step != nil {
 		e.Step(s)
 	}
+}
+
+// eased tells that fewer ingest jobs are kept in flight.
+func (e Events) eased(limit int, why string) {
+	e.warn("", fmt.Sprintf("%s: going on with %d in flight, and with more again as long as that does not happen", why, limit))
 }
 
 func (e Events) warn(job, message string) {

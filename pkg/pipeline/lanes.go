@@ -47,11 +47,11 @@ func (j *jobRun) lanes(ctx context.Context, splits []checkpoint.Split, waiting [
 // be cut.
 func (j *jobRun) lane(ctx context.Context, sp checkpoint.Split, waiting []*chunk) error {
 	load := func(c *chunk) error {
-		if err := j.flights.Acquire(ctx, 1); err != nil {
+		if err := j.flights.acquire(ctx); err != nil {
 			c.body.remove()
 			return err
 		}
-		defer j.flights.Release(1)
+		defer j.flights.release()
 		return j.load(ctx, c)
 	}
 	for _, c := range waiting {

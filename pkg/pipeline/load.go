@@ -81,6 +81,7 @@ func (j *jobRun) submit(ctx context.Context, c *chunk) error {
 		return err
 	}
 	defer j.uploads.Release(1)
+	c.began = j.flights.begin()
 	j.track.fly(c.bulk, flight{})
 	body, err := j.bodyOf(ctx, c)
 	if err != nil {

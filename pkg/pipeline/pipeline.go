@@ -31,7 +31,7 @@ func Run(ctx context.Context, cfg Config) (Summary, error) {
 	if err := cfg.Check(); err != nil {
 		return Summary{}, &ConfigError{err}
 	}
-	r := &run{Config: cfg, halt: make(chan struct{}), flights: semaphore.NewWeighted(int64(cfg.Concurrency)),
+	r := &run{Config: cfg, halt: make(chan struct{}), flights: newThrottle(cfg.Concurrency, cfg.PutOff, cfg.Events.eased),
 		uploads: semaphore.NewWeighted(int64(cfg.Uploads)), reads: semaphore.NewWeighted(int64(cfg.Readers)),
 		settles: semaphore.NewWeighted(maxSettles), rests: semaphore.NewWeighted(int64(cfg.Concurrency)), waiter: newWaiter(cfg.Org, cfg.PollEvery)}
 	err := r.work(ctx)
@@ -62,7 +62,7 @@ type run struct {
 	reports *reports
 	waiter  *waiter
 	// What all jobs share.
-	flights *semaphore.Weighted // chunks in the hands of loaders
+	flights *throttle // chunks in the hands of loaders
 	uploads *semaphore.Weighted
 	reads   *semaphore.Weighted // splits that are read
 	settles *semaphore.Weighted // result indexes in memory
@@ -289,12 +289,12 @@ func (j *jobRun) pools(ctx context.Context, splits []checkpoint.Split, waiting [
 	})
 	g.Go(func() error {
 		for c := range chunks {
-			if err := j.flights.Acquire(work, 1); err != nil {
+			if err := j.flights.acquire(work); err != nil {
 				c.body.remove()
 				return err
 			}
 			g.Go(func() error {
-				defer j.flights.Release(1)
+				defer j.flights.release()
 				return j.load(work, c)
 			})
 		}

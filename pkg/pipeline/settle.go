@@ -50,6 +50,10 @@ func (j *jobRun) settle(ctx context.Context, c *chunk, job bulk2.Job) error {
 	j.Events.step(StepDoneSettled)
 	j.track.settled(c.bulk, s.outcome, len(s.further.failed))
 	j.track.land(c.bulk)
+	if isLocks(s.job.Message) {
+		s.locked = c.bulk.Rows
+	}
+	j.flights.end(c.began, s.job.Processed, s.locked)
 	if next.Retries > c.bulk.Retries || len(s.further.untried) > 0 && isLocks(s.job.Message) {
 		c.rest = j.restBefore(max(next.Retries, 1))
 	}
@@ -87,6 +91,7 @@ type settlement struct {
 
 	outcome checkpoint.Outcome
 	further further
+	locked  int64                // rows that found records locked
 	missing checkpoint.Selection // rows that have claimed no result yet
 	out     map[string]*spool    // report file → its new rows
 	values  []string
@@ -96,7 +101,7 @@ type settlement struct {
 // resolve fetches the results and matches them, from the start. full asks for the successful ones too.
 func (s *settlement) resolve(ctx context.Context, full bool) error {
 	s.close()
-	s.outcome, s.further, s.missing, s.out, s.ids = checkpoint.Outcome{}, further{}, nil, nil, nil
+	s.outcome, s.further, s.locked, s.missing, s.out, s.ids = checkpoint.Outcome{}, further{}, 0, nil, nil, nil
 	if err := s.fetch(ctx, full); err != nil {
 		return err
 	}
@@ -311,6 +316,9 @@ func (s *settlement) settleRow(ctx context.Context, r sentRow, kind bulk2.Kind, 
 	}
 	if kind == bulk2.Failed {
 		why := bulk2.ParseRowError(string(result.Error))
+		if why.Locked() {
+			s.locked++
+		}
 		if s.retry(why) {
 			s.further.failed = append(s.further.failed, r.n)
 			return nil

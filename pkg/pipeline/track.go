@@ -19,6 +19,7 @@ type tracker struct {
 	p        Progress
 	recorded map[string]int64 // split → rows cut
 	offset   map[string]int64 // split → bytes read
+	eased    func() int       // see throttle.less
 	inFlight map[int64]flight // bulk job row → where it is
 }
 
@@ -34,7 +35,7 @@ func (t *tracker) begin(ctx context.Context, j *jobRun, splits []checkpoint.Spli
 	if err != nil {
 		return err
 	}
-	t.report = j.Events.Progress
+	t.report, t.eased = j.Events.Progress, j.flights.less
 	t.p = Progress{Job: j.Name, Ledger: l, Since: time.Now()}
 	t.recorded, t.offset, t.inFlight = map[string]int64{}, map[string]int64{}, map[int64]flight{}
 	for _, sp := range splits {
@@ -78,6 +79,7 @@ func (t *tracker) change(f func()) {
 			p.InOrg += f.processed
 		}
 	}
+	p.Eased = t.eased()
 	t.report(p)
 }
 

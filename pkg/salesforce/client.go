@@ -80,6 +80,7 @@ type Client struct {
 	cfg     Config
 	session *session
 	calls   atomic.Int64
+	putOff  atomic.Int64
 	usage   atomic.Pointer[usage]
 	clock   atomic.Pointer[clock]
 }

@@ -13,6 +13,9 @@ import (
 // included. Logins and Versions do not count.
 func (c *Client) Calls() int64 { return c.calls.Load() }
 
+// PutOff is the number of answers that said that too many requests are on their way: 429, and 403 for concurrent requests that run long.
+func (c *Client) PutOff() int64 { return c.putOff.Load() }
+
 type usage struct {
 	used, limit int64
 	calls       int64 // of this client when it was said

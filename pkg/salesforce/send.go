@@ -105,6 +105,9 @@ func (c *Client) send(ctx context.Context, r *Request, token Token, n int, read 
 		e := readError(resp, r, token.AccessToken)
 		resp.Body.Close()
 		body.end()
+		if e.overConcurrent() || e.Status == http.StatusTooManyRequests {
+			c.putOff.Add(1)
+		}
 		return nil, failure{err: e, api: e, sent: true}
 	}
 	if left, wrong := body.end(); left > 0 || wrong != nil {
