@@ -16,6 +16,7 @@ import (
 
 	"migrate/pkg/bulk2"
 	"migrate/pkg/checkpoint"
+	"migrate/pkg/idmap"
 	"migrate/pkg/pipeline"
 	"migrate/pkg/salesforce"
 )
@@ -27,6 +28,7 @@ const childVariable = "MIGRATE_TEST_CHILD"
 type child struct {
 	URL     string // of the org
 	Dir     string // run folder
+	IDs     string // file of the id map
 	Loads   []*load
 	Options pipeline.Options
 
@@ -39,10 +41,10 @@ type child struct {
 const (
 	childDone    = 0
 	childStopped = 3 // Run has returned an error
-	childBroken  = 4 // it did not come as far as Run
+	childBroken  = 4 // it did not come as far as Run, for a reason that no fault of the org's excuses
 )
 
-// begun is the line that a child writes before it calls Run. A line for each step follows.
+// begun is the line that a child writes before it opens anything. A line for each step follows.
 const begun = "begun"
 
 // runChild is the child process.
@@ -52,12 +54,15 @@ func runChild(spec string) int {
 		fmt.Fprintln(os.Stderr, err)
 		return childBroken
 	}
+	fmt.Println(begun)
 	cfg, err := c.config()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
+		if errors.Is(err, salesforce.ErrTemporary) || errors.Is(err, salesforce.ErrLimit) {
+			return childStopped
+		}
 		return childBroken
 	}
-	fmt.Println(begun)
 	if _, err := pipeline.Run(context.Background(), cfg); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return childStopped
@@ -75,16 +80,27 @@ func (c *child) config() (pipeline.Config, error) {
 	if err != nil {
 		return cfg, err
 	}
-	org, err := salesforce.Open(ctx, salesforce.Config{InstanceURL: c.URL, Auth: salesforce.AccessToken("t"),
+	org, err := salesforce.Open(ctx, salesforce.Config{Auth: salesforce.ClientCredentials{LoginURL: c.URL, ClientID: "client", ClientSecret: "secret"},
 		MinWait: time.Millisecond, MaxWait: 20 * time.Millisecond})
 	if err != nil {
 		return cfg, err
+	}
+	file, err := idmap.Open(ctx, c.IDs)
+	if err != nil {
+		return cfg, err
+	}
+	ids, err := file.View(ctx, "the org", "r", 0)
+	if err != nil {
+		return cfg, err
+	}
+	for _, l := range c.Loads {
+		l.ids = ids
 	}
 	jobs, err := jobsOf(c.Loads)
 	if err != nil {
 		return cfg, err
 	}
-	return pipeline.Config{Dir: c.Dir, Checkpoint: store, Org: bulk2.New(org), Jobs: jobs, Options: c.Options,
+	return pipeline.Config{Dir: c.Dir, Checkpoint: store, Org: bulk2.New(org), Jobs: jobs, IDs: ids, Options: c.Options,
 		PollEvery: 2 * time.Millisecond, Events: pipeline.Events{Step: c.step()}}, nil
 }
 

@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"net/http/httptest"
 	"os"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -14,6 +15,7 @@ import (
 	"time"
 
 	"migrate/internal/localorg"
+	"migrate/pkg/bulk2"
 	"migrate/pkg/pipeline"
 )
 
@@ -25,7 +27,8 @@ type rig struct {
 
 func newRig(t testing.TB, cfg localorg.Config) *rig {
 	t.Helper()
-	cfg.AccessToken, cfg.Schema = "t", schemaWithout(t)
+	cfg.Schema = schemaWithout(t)
+	cfg.AccessToken, cfg.ClientID, cfg.ClientSecret = "t", "client", "secret" // the token is the test's own, children log in
 	org, err := localorg.Open(cfg)
 	if err != nil {
 		t.Fatal(err)
@@ -35,7 +38,8 @@ func newRig(t testing.TB, cfg localorg.Config) *rig {
 		server.Close()
 		org.Close()
 	})
-	return &rig{org: org, child: child{URL: server.URL, Dir: t.TempDir(), Options: pipeline.Options{ChunkRows: 250, Concurrency: 3, RowRetries: 50}}}
+	return &rig{org: org, child: child{URL: server.URL, Dir: t.TempDir(), IDs: filepath.Join(t.TempDir(), "ids.db"),
+		Options: pipeline.Options{ChunkRows: 250, Concurrency: 3, RowRetries: 50}}}
 }
 
 // load prepares the run.
@@ -45,7 +49,7 @@ func (r *rig) load(t testing.TB, loads ...*load) {
 	newRun(t, r.Dir, loads...).Close()
 }
 
-// standard is the run of most tests: 1,200 accounts from two files, then 600 contacts, 8 chunks in all.
+// standard is the run of most tests: 1,200 accounts from two files, and 600 contacts beside them, 8 chunks in all.
 func (r *rig) standard(t testing.TB) {
 	t.Helper()
 	dir := t.TempDir()
@@ -66,7 +70,20 @@ func (r *rig) finish(t testing.TB) {
 	if e := r.run(t, "", 0, false); e.killed || e.code != childDone {
 		t.Fatalf("the run ended with %d: %s", e.code, e.stderr)
 	}
+	r.check(t)
+}
+
+// check fails when a row is lost, or is twice in the org or in the reports, or has another parent than it names.
+func (r *rig) check(t testing.TB) {
+	t.Helper()
 	checkExact(t, r.org, r.Dir, r.Loads...)
+	for _, l := range r.Loads {
+		for _, parents := range r.Loads {
+			if l.Parents == parents.Name {
+				checkParents(t, r.org, r.Dir, parents, l)
+			}
+		}
+	}
 }
 
 // tally counts steps, for the record.
@@ -115,36 +132,45 @@ type crash struct {
 	hold bool
 }
 
-// TestCrashAtEachStep kills the process at the first and at a later occurrence of every step, then its successor at some
+// kinds are the runs that are killed at each step.
+var kinds = map[string]func(*rig, testing.TB){
+	"side_by_side": (*rig).standard,
+	"insert":       func(r *rig, t testing.TB) { r.prepare(t, bulk2.Insert) },
+	"update":       func(r *rig, t testing.TB) { r.prepare(t, bulk2.Update) },
+	"upsert":       func(r *rig, t testing.TB) { r.prepare(t, bulk2.Upsert) },
+	"delete":       func(r *rig, t testing.TB) { r.prepare(t, bulk2.Delete) },
+}
+
+// TestCrashAtEachStep kills the process at every step of every kind of run, while rows fail for want of a lock, then its successor at some
 // other step, and lets a third one end the run.
 func TestCrashAtEachStep(t *testing.T) {
 	t.Parallel()
 	var first, second tally
 	t.Cleanup(func() { t.Logf("crashes at a chosen step: %v\nsecond crashes: %v", &first, &second) })
 	rng, _ := random(t)
-	for _, step := range pipeline.Steps {
-		var scripts [][]crash
-		switch step {
-		case pipeline.StepRest:
-			continue // see TestCrashInRetries
-		case pipeline.StepCallAbort, pipeline.StepWriteReplaced:
-			// Met when a job is found whose upload may have come or not.
-			scripts = [][]crash{
-				{{pipeline.StepCallUpload, 1, false}, {step, 1, false}},
-				{{pipeline.StepWriteUploaded, 1, false}, {step, 1, false}},
-				{{pipeline.StepWriteUploaded, 2, true}, {step, 2, false}},
+	for _, kind := range slices.Sorted(maps.Keys(kinds)) {
+		for _, step := range pipeline.Steps {
+			if kind == "side_by_side" && step == pipeline.StepWriteIDs {
+				continue // its rows are in no id map
 			}
-		case pipeline.StepWriteJobDone, pipeline.StepWriteSplit:
-			scripts = [][]crash{{{step, 1, false}}, {{step, 2, false}}}
-		default:
-			scripts = [][]crash{{{step, 1, false}}, {{step, 4, false}}}
-		}
-		for i, script := range scripts {
+			nth := 1 + rng.IntN(4)
+			script := []crash{{step, nth, false}}
+			switch step {
+			case pipeline.StepCallState, pipeline.StepCallAbort, pipeline.StepWriteReplaced:
+				// Met when a job is found whose upload may have come or not.
+				before := []crash{{pipeline.StepCallUpload, 1, false}, {pipeline.StepWriteUploaded, 1, false}, {pipeline.StepWriteUploaded, 2, true}}[rng.IntN(3)]
+				script = []crash{before, {step, 1, false}}
+			case pipeline.StepWriteJobDone, pipeline.StepWriteSplit, pipeline.StepRest:
+				script[0].nth = 1
+			case pipeline.StepWriteRun:
+				script[0].nth = 1 + nth%2
+			}
 			again := crash{pipeline.Steps[rng.IntN(len(pipeline.Steps))], 1 + rng.IntN(3), false}
-			t.Run(fmt.Sprintf("%s/%d", strings.ReplaceAll(string(step), " ", "_"), i+1), func(t *testing.T) {
+			t.Run(fmt.Sprintf("%s/%s", kind, strings.ReplaceAll(string(step), " ", "_")), func(t *testing.T) {
 				t.Parallel()
 				r := newRig(t, localorg.Config{})
-				r.standard(t)
+				kinds[kind](r, t)
+				r.lock(t, localorg.Rule{Every: 5, Times: 60})
 				r.crash(t, script, again, &first, &second)
 				r.finish(t)
 			})
@@ -180,9 +206,9 @@ func TestCrashInRetries(t *testing.T) {
 	for _, step := range pipeline.Steps {
 		scripts := [][]crash{{{step, 2, false}}, {{step, 3, false}}}
 		switch step {
-		case pipeline.StepWriteCut, pipeline.StepDoneCut, pipeline.StepWriteSplit, pipeline.StepWriteJobDone:
-			continue // a chunk meets them once
-		case pipeline.StepCallAbort, pipeline.StepWriteReplaced:
+		case pipeline.StepWriteRun, pipeline.StepWriteClaims, pipeline.StepWriteCut, pipeline.StepDoneCut, pipeline.StepWriteIDs, pipeline.StepWriteSplit, pipeline.StepWriteJobDone:
+			continue // a chunk meets them once, or not here
+		case pipeline.StepCallState, pipeline.StepCallAbort, pipeline.StepWriteReplaced:
 			scripts = [][]crash{
 				{{pipeline.StepCallUpload, 2, false}, {step, 1, false}},
 				{{pipeline.StepWriteUploaded, 3, false}, {step, 1, false}},
@@ -236,7 +262,7 @@ func TestCrashAtRandom(t *testing.T) {
 		if n += killed; stopped > 0 {
 			t.Errorf("%d processes stopped with an error, although nothing failed", stopped)
 		}
-		checkExact(t, r.org, r.Dir, r.Loads...)
+		r.check(t)
 		if t.Failed() {
 			return
 		}
@@ -257,7 +283,7 @@ func (r *rig) pace(t testing.TB) pace {
 	if e.code != childDone {
 		t.Fatalf("the run ended with %d: %s", e.code, e.stderr)
 	}
-	checkExact(t, r.org, r.Dir, r.Loads...)
+	r.check(t)
 	return pace{steps: len(e.steps), pause: time.Since(began) / time.Duration(len(e.steps))}
 }
 

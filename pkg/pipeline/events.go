@@ -32,6 +32,8 @@ type Step string
 
 // The steps, in the order in which a chunk meets them.
 const (
+	StepWriteRun      Step = "write run" // that the run goes on, and how it ended
+	StepWriteClaims   Step = "write claims"
 	StepWriteCut      Step = "write cut"
 	StepDoneCut       Step = "done cut"
 	StepCallCreate    Step = "call create"
@@ -42,20 +44,22 @@ const (
 	StepCallClose     Step = "call close"
 	StepWriteClosed   Step = "write closed"
 	StepCallResults   Step = "call results"
+	StepWriteIDs      Step = "write ids"
 	StepWriteReports  Step = "write reports"
 	StepWriteSettled  Step = "write settled"
 	StepDoneSettled   Step = "done settled"
 	StepRest          Step = "rest" // before rows that have failed are sent again
 	StepWriteSplit    Step = "write split read"
 	StepWriteJobDone  Step = "write job done"
+	StepCallState     Step = "call state" // of a job whose last call may have come or not
 	StepCallAbort     Step = "call abort"
 	StepWriteReplaced Step = "write replaced"
 )
 
 // Steps lists all of them.
-var Steps = []Step{StepWriteCut, StepDoneCut, StepCallCreate, StepWriteCreated, StepCallUpload, StepWriteUploaded,
-	StepWriteClosing, StepCallClose, StepWriteClosed, StepCallResults, StepWriteReports, StepWriteSettled, StepDoneSettled,
-	StepRest, StepWriteSplit, StepWriteJobDone, StepCallAbort, StepWriteReplaced}
+var Steps = []Step{StepWriteRun, StepWriteClaims, StepWriteCut, StepDoneCut, StepCallCreate, StepWriteCreated, StepCallUpload,
+	StepWriteUploaded, StepWriteClosing, StepCallClose, StepWriteClosed, StepCallResults, StepWriteIDs, StepWriteReports, StepWriteSettled,
+	StepDoneSettled, StepRest, StepWriteSplit, StepWriteJobDone, StepCallState, StepCallAbort, StepWriteReplaced}
 
 // Progress is where a job stands.
 type Progress struct {

@@ -19,6 +19,7 @@ import (
 	"migrate/internal/localorg"
 	"migrate/pkg/bulk2"
 	"migrate/pkg/checkpoint"
+	"migrate/pkg/idmap"
 	"migrate/pkg/pipeline"
 	"migrate/pkg/sources"
 	"migrate/pkg/transform"
@@ -32,7 +33,10 @@ type load struct {
 	Paths                    []string
 	Unique                   []string // source columns in which no two rows are the same
 	Groups                   string   // file of the groups that the rows are read from; "" = from Paths
+	Remember                 bool     // what its rows became goes into the id map
+	Parents                  string   // load whose rows the column _parent names; AccountId is what they became. "" = none
 
+	ids    *idmap.View        // nil where nothing is loaded
 	rows   map[string]loadRow // by number
 	blank  int64
 	before int // records of the object in the org before the run
@@ -45,6 +49,7 @@ type loadRow struct {
 	mark string // in the field Description; equal rows have one mark
 	fate string // code of its report; "" = it ends in the org
 	new  bool   // a record is made for it
+	of   string // number of its parent
 }
 
 // columnTypes are those that the loads send; what is not named is text.
@@ -192,6 +197,14 @@ func (l *load) job() (pipeline.Job, error) {
 		}
 		m.Fields = append(m.Fields, transform.Field{To: f.Name, From: f.Name})
 		job.Columns = append(job.Columns, pipeline.Column{Header: f.Name, Type: columnTypes[f.Name], Key: f.Name == "Id" || f.Name == l.ExternalID})
+	}
+	if l.Remember {
+		job.ID = "_no"
+	}
+	if l.Parents != "" {
+		job.After = []string{l.Parents}
+		m.Fields = append(m.Fields, transform.Field{To: "AccountId", From: "_parent", Ref: &transform.Ref{Job: l.Parents, Find: l.findParents}})
+		job.Columns = append(job.Columns, pipeline.Column{Header: "AccountId", Type: "reference"})
 	}
 	job.Mapping, err = transform.Compile(m, src.Schema())
 	return job, err

@@ -157,6 +157,7 @@ func (j *jobRun) ask(ctx context.Context, c *chunk) error {
 	}
 	j.track.fly(c.bulk, flight{})
 	closing := c.bulk.State == checkpoint.BulkClosing
+	j.Events.step(StepCallState)
 	job, err := j.Org.Job(ctx, c.bulk.SalesforceID)
 	switch {
 	case bulk2.IsGone(err) && closing:

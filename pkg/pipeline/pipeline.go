@@ -53,6 +53,7 @@ func Run(ctx context.Context, cfg Config) (Summary, error) {
 	if err != nil {
 		sum.Run.Message = err.Error()
 	}
+	cfg.Events.step(StepWriteRun)
 	return sum, errors.Join(err, cfg.Checkpoint.SetRunState(keep, sum.Run.State, sum.Run.Message))
 }
 
@@ -81,6 +82,7 @@ func (r *run) work(ctx context.Context) error {
 		return err
 	}
 	defer clearSpools(r.Dir)
+	r.Events.step(StepWriteRun)
 	if err := r.Checkpoint.SetRunState(ctx, checkpoint.RunRunning, ""); err != nil {
 		return err
 	}

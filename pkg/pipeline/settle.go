@@ -366,6 +366,7 @@ func (s *settlement) enter(ctx context.Context) error {
 	if len(s.ids) == 0 {
 		return nil
 	}
+	s.j.Events.step(StepWriteIDs)
 	err := s.j.IDs.Put(ctx, s.j.Name, s.ids)
 	s.ids = s.ids[:0]
 	return err

@@ -26,6 +26,9 @@ func (j *jobRun) claim(ctx context.Context, split sources.Split, pos []sources.P
 		for i, row := range rows {
 			list[i] = checkpoint.Claimant{Key: keys[i], Row: pos[row].Row, Line: pos[row].Line}
 		}
+		if j.run != nil { // nil: a forecast
+			j.Events.step(StepWriteClaims)
+		}
 		owners, err := j.claims.Claim(ctx, split.ID, list)
 		if err != nil {
 			return nil, err
