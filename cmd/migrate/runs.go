@@ -26,7 +26,7 @@ func (a *app) runsCommand() *cobra.Command {
 				enc := json.NewEncoder(a.stdout)
 				for _, r := range runs {
 					line := map[string]any{"message_type": "run", "run": filepath.Base(r.dir), "folder": r.dir, "state": r.run.State,
-						"created": r.run.Created, "command": r.run.Command, "message": r.run.Message}
+						"created": r.run.Created, "command": r.run.Command, "message": r.run.Message, "parent": parentOf(r)}
 					if r.err != nil {
 						line["error"] = r.err.Error()
 					}
@@ -37,7 +37,7 @@ func (a *app) runsCommand() *cobra.Command {
 				return nil
 			}
 			w := tabwriter.NewWriter(a.stdout, 0, 0, 2, ' ', 0)
-			fmt.Fprintln(w, "RUN\tSTATE\tBEGUN\tFOLDER")
+			fmt.Fprintln(w, "RUN\tSTATE\tBEGUN\tRETRY OF\tFOLDER")
 			for _, r := range runs {
 				state, begun := string(r.run.State), ""
 				if r.err != nil {
@@ -45,7 +45,7 @@ func (a *app) runsCommand() *cobra.Command {
 				} else {
 					begun = r.run.Created.Local().Format("2006-01-02 15:04:05")
 				}
-				fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", filepath.Base(r.dir), state, begun, r.dir)
+				fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", filepath.Base(r.dir), state, begun, parentOf(r), r.dir)
 			}
 			return w.Flush()
 		},
@@ -71,8 +71,9 @@ func (a *app) statusCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			a.output(statsFlag{}).status(info.dir, sum)
-			return nil
+			out := a.output(statsFlag{})
+			out.status(info.dir, sum)
+			return out.lineage(cmd.Context(), info)
 		},
 	}
 }

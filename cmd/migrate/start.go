@@ -33,9 +33,10 @@ type newRun struct {
 	plan    plan.Plan
 	options pipeline.Options
 	reserve reserve
-	parent  string // the run whose rows it sends again, or empty
-	command string // what the user typed
-	yes     bool   // records may be taken out of the org
+	parent  string     // the run whose rows it sends again, or empty
+	retry   *retryRows // which rows these are; nil = it is no retry
+	command string     // what the user typed
+	yes     bool       // records may be taken out of the org
 	connect func(dir string) (*connection, error)
 }
 
@@ -74,6 +75,11 @@ func (a *app) start(ctx context.Context, n newRun, out *output) (err error) {
 	if conn.local != nil {
 		a.warnDangling(conn.local)
 	}
+	if n.retry != nil {
+		if n.plan.Jobs, err = n.retry.gather(ctx, n.plan.Jobs, dir, out); err != nil {
+			return err
+		}
+	}
 	spool := func(q plan.Query, path string) (plan.Source, error) { return q.Spool(ctx, path, a.env) }
 	if n.plan.Jobs, err = a.findFiles(ctx, n.plan.Jobs, dir, spool); err != nil {
 		return err
@@ -91,8 +97,22 @@ func (a *app) start(ctx context.Context, n newRun, out *output) (err error) {
 		return err
 	}
 	n.plan.Jobs = nil
-	for _, d := range decided {
+	for i, d := range decided {
+		if d.Pinned.Source.Types, err = sources.EncodeTypes(jobs[i].Source.Schema()); err != nil {
+			return fmt.Errorf("job %s: %w", d.Pinned.Name, err)
+		}
 		n.plan.Jobs = append(n.plan.Jobs, d.Pinned)
+	}
+	if n.retry != nil {
+		undo, err := n.retry.mark(dir, n.plan.Jobs)
+		if err != nil {
+			return err
+		}
+		defer func() {
+			if !begun {
+				undo()
+			}
+		}()
 	}
 	spec := runSpec{Plan: n.plan, Options: n.options, Reserve: n.reserve, Parent: n.parent, IDs: upTo}
 	store, err := create(ctx, dir, n.command, spec, conn.spec, jobs)

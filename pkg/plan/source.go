@@ -20,6 +20,9 @@ type Source struct {
 	Names map[string]string `json:"names,omitempty"`
 	// Rows is how many rows there are, of a KindSpool with the first of them alone.
 	Rows int64 `json:"rows,omitempty"`
+	// Types are the columns of the source, where they are more than text, as sources.EncodeTypes writes them. A report of the run, which is
+	// text, is read with them.
+	Types []byte `json:"types,omitempty"`
 	CSV
 }
 
@@ -128,7 +131,12 @@ func (s Source) Open(lookup func(string) (string, bool)) (sources.Source, []Abou
 	for _, d := range c.Dialects() {
 		about = append(about, About{Text: d.String(), Notes: d.Notes})
 	}
-	return c, about, nil
+	types, err := sources.DecodeTypes(s.Types)
+	if err != nil || types == nil {
+		return c, about, err
+	}
+	t, err := sources.NewTyped(c, types)
+	return t, about, err
 }
 
 func (s Source) openJSONL() (sources.Source, []About, error) {

@@ -215,10 +215,13 @@ func (g *gathering) openCorrected() (*corrected, error) {
 // sourceFile is the source file that the corrected file stands for.
 func (g *gathering) sourceFile() (string, error) {
 	copied := fmt.Sprintf("a corrected file is a copy of a report, with its columns %s and %s", pipeline.ReportColumns[0], pipeline.ReportColumns[1])
-	if g.Source.Files == nil {
+	if g.Source.Files == nil && g.Source.Rows == 0 {
 		return "", refuse("%s has no columns that name its rows: %s, and that it stands for a source file cannot be told of this run", g.With, copied)
 	}
 	list := slices.Sorted(maps.Keys(g.Source.Files))
+	if g.Source.Rows > 0 {
+		list = slices.Sorted(maps.Keys(g.inFile))
+	}
 	for _, same := range []func(string) bool{
 		func(f string) bool { return sameFile(f, g.With) },
 		func(f string) bool { return filepath.Base(f) == filepath.Base(g.With) },

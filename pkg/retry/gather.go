@@ -44,11 +44,10 @@ type Earlier struct {
 
 // Source is what the rows came from at first, for a corrected file that is the source itself.
 type Source struct {
-	// Files are the CSV files that were read, by the names in the reports, with the number of their rows; -1 = not known. It is nil
-	// where a corrected source cannot be told.
+	// Files are the CSV files that were read, by the names in the reports, with the number of their rows; -1 = not known.
 	Files map[string]int64
-	// Rows is the number of rows of all files, of which each may have any number; 0 = Files tells. Then a corrected file must have the
-	// name of the file that it corrects.
+	// Rows is the number of rows of all files where that of each is not known: a corrected file must then have the name of the only file.
+	// Where there are neither Files nor Rows, the corrected file cannot be the source.
 	Rows int64
 	Read sources.CSVOptions // how they were read, as far as the user said so
 	Key  string             // source column that names a row; "" = none
