@@ -134,12 +134,15 @@ func (g *gathering) correct(ctx context.Context) (err error) {
 			if err != nil {
 				return err
 			}
-			if known && s.report == rejected {
+			switch {
+			case !known:
+				return nil // of no concern
+			case s.report == rejected:
 				met++
 				return nil // not put right yet
 			}
 		}
-		c.refused.add("%s line %d: %s", c.path, b.Pos.Line, b.Message)
+		c.refused.add("%s: %s", c.path, b.Message)
 		return nil
 	})
 	var syntax *sources.SyntaxError

@@ -114,5 +114,5 @@ func (r *rows) eachOf(ctx context.Context, split sources.Split, good func(row) e
 
 // whole is for a report, in which no record is malformed unless it was changed by hand.
 func (r *rows) whole(b sources.BadRow) error {
-	return fmt.Errorf("%s line %d: %s; bring the report back as it was, and change a copy", r.path, b.Pos.Line, b.Message)
+	return fmt.Errorf("%s: %s; bring the report back as it was, and change a copy", r.path, b.Message)
 }
