@@ -47,7 +47,7 @@ func TestListReadsAllPages(t *testing.T) {
 		want := map[string]bool{}
 		for i := range 8 {
 			if kind == bulk2.QueryJobs {
-				j, err := c.CreateQuery(t.Context(), "SELECT Id FROM Account")
+				j, err := c.CreateQuery(t.Context(), bulk2.Query{SOQL: "SELECT Id FROM Account"})
 				if err != nil {
 					t.Fatal(err)
 				}

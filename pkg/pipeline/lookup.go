@@ -82,7 +82,7 @@ func numberKey(text string) string {
 
 // Querier runs query jobs. *bulk2.Client is one.
 type Querier interface {
-	CreateQuery(ctx context.Context, soql string) (bulk2.QueryJob, error)
+	CreateQuery(ctx context.Context, q bulk2.Query) (bulk2.QueryJob, error)
 	QueryJob(ctx context.Context, id string) (bulk2.QueryJob, error)
 	Page(ctx context.Context, id, locator string, most int) (bulk2.Page, error)
 }
@@ -120,7 +120,7 @@ func queryRows(ctx context.Context, org Querier, soql string, columns []string, 
 	}
 	seen := map[string]bool{}
 	for locator := ""; ; {
-		page, next, err := wholePage(ctx, org, job.ID, locator)
+		page, next, err := wholePage(ctx, org, job.ID, locator, columns)
 		if err != nil {
 			return rows, err
 		}
@@ -159,7 +159,7 @@ func queryJob(ctx context.Context, org Querier, soql string, every time.Duration
 	if every <= 0 {
 		every = minPoll
 	}
-	job, err := org.CreateQuery(ctx, soql)
+	job, err := org.CreateQuery(ctx, bulk2.Query{SOQL: soql})
 	if err != nil {
 		return job, err
 	}
@@ -177,8 +177,8 @@ func queryJob(ctx context.Context, org Querier, soql string, every time.Duration
 	return job, nil
 }
 
-// wholePage fetches a page until it is there whole: all of its bytes, and as many rows as the org says it has.
-func wholePage(ctx context.Context, org Querier, id, locator string) (body []byte, next string, err error) {
+// wholePage fetches a page until it is there whole: all of its bytes, and as many rows as the org says it has, with these columns.
+func wholePage(ctx context.Context, org Querier, id, locator string, columns []string) (body []byte, next string, err error) {
 	for try := range pageTries {
 		if err := sleep(ctx, time.Duration(try)*minPoll); err != nil {
 			return nil, "", err
@@ -191,7 +191,7 @@ func wholePage(ctx context.Context, org Querier, id, locator string) (body []byt
 		page.Body.Close()
 		var n int64
 		if err == nil {
-			n, err = bulk2.CountRows(bytes.NewReader(body))
+			n, err = bulk2.CheckPage(bytes.NewReader(body), columns)
 		}
 		switch {
 		case ctx.Err() != nil:
