@@ -18,6 +18,7 @@ type recordReader struct {
 	end    int
 	offset int64 // of buf[start] in the text
 	eof    bool
+	torn   bool // the last record had no line end
 }
 
 func newRecordReader(src io.Reader) recordReader {
@@ -40,7 +41,7 @@ func (r *recordReader) record() ([]byte, error) {
 			if open {
 				return nil, io.ErrUnexpectedEOF
 			}
-			end = r.end - r.start // a last line without line feed
+			end, r.torn = r.end-r.start, true // a last line without line feed
 		}
 		if end >= 0 {
 			rec := trimLineEnd(r.buf[r.start : r.start+end])

@@ -47,7 +47,7 @@ type ResultReader struct {
 
 // NewResultReader reads the header of a result set. columns is the uploaded header: Fields of a Result stand in that order,
 // whatever order the org chose. A header that lacks one of them is an error of the first row: a job whose columns the org could not
-// read may have an empty set with another header.
+// read may have an empty set with another header. One that lacks its line end too was cut.
 func NewResultReader(r io.Reader, kind Kind, columns []string) (*ResultReader, error) {
 	rr := &ResultReader{recordReader: newRecordReader(r), kind: kind, delim: ',', id: -1, created: -1, fault: -1}
 	rec, err := rr.record()
@@ -82,6 +82,9 @@ func NewResultReader(r io.Reader, kind Kind, columns []string) (*ResultReader, e
 		if i < 0 {
 			i = slices.IndexFunc(names, func(n string) bool { return strings.EqualFold(n, c) })
 		}
+		if i < 0 && rr.torn {
+			return nil, fmt.Errorf("%s: header: %w", kind, io.ErrUnexpectedEOF)
+		}
 		if i < 0 {
 			rr.lacking = fmt.Errorf("%s: header %q lacks column %s that was uploaded", kind, names, c)
 			break
@@ -100,6 +103,9 @@ func delimiterOf(header []byte) byte {
 	}
 	return ','
 }
+
+// Headless reports whether the set has not even a header. What the org sends has one.
+func (rr *ResultReader) Headless() bool { return rr.width == 0 }
 
 // Next returns the next row, or io.EOF behind the last one. Any other error means that the set is not whole or not
 // readable, and says where.
