@@ -45,6 +45,14 @@ func fewer(p *bulk2.Page) {
 	p.Body = io.NopCloser(bytes.NewReader(bytes.Join(lines[:len(lines)-3], nil)))
 }
 
+// ends cuts a page behind the first byte of the last occurrence of a text, with a clean end.
+func ends(p *bulk2.Page, text string) {
+	body, _ := io.ReadAll(p.Body)
+	p.Body.Close()
+	i := bytes.LastIndex(body, []byte(text))
+	p.Body = io.NopCloser(bytes.NewReader(body[:i+1]))
+}
+
 // TestLookupNeverShort: all records of the org are in the file, or there is an error and no file.
 func TestLookupNeverShort(t *testing.T) {
 	const rows = 40
@@ -72,6 +80,16 @@ func TestLookupNeverShort(t *testing.T) {
 		{"a page breaks off once", func(n int, p *bulk2.Page) {
 			if n == 3 {
 				p.Body = io.NopCloser(io.MultiReader(io.LimitReader(p.Body, 50), failing{}))
+			}
+		}, ""},
+		{"a page lacks half a value always", func(n int, p *bulk2.Page) {
+			if n > 2 {
+				ends(p, `"", line`)
+			}
+		}, "a page did not come whole"},
+		{"a page lacks its last value", func(n int, p *bulk2.Page) {
+			if n == 2 {
+				ends(p, `,"A `)
 			}
 		}, ""},
 		{"the pages end early", func(n int, p *bulk2.Page) {

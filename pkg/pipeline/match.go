@@ -35,7 +35,8 @@ type entry struct {
 	taken  uint32 // on the first of a run of equal hashes: how many of the run are claimed
 }
 
-// fetch downloads one result set of about so many rows and indexes it. A body that breaks off is fetched again, a few times.
+// fetch downloads one result set of about so many rows and indexes it. A body that breaks off is fetched again, a few times now and, as
+// its error is a temporary one, by a run that goes on later.
 func (j *jobRun) fetch(ctx context.Context, id string, kind bulk2.Kind, by *rowForm, rows int64) (*resultSet, error) {
 	var err error
 	for try := range fetchTries {
@@ -54,7 +55,7 @@ func (j *jobRun) fetch(ctx context.Context, id string, kind bulk2.Kind, by *rowF
 			return nil, err // the answer did not break off, it was another
 		}
 	}
-	return nil, fmt.Errorf("%s of job %s, %d times: %w", kind, id, fetchTries, err)
+	return nil, fmt.Errorf("%s of job %s did not come whole, %d times: %w: %w", kind, id, fetchTries, salesforce.ErrTemporary, err)
 }
 
 const fetchTries = 4

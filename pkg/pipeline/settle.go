@@ -14,6 +14,7 @@ import (
 	"migrate/pkg/cell"
 	"migrate/pkg/checkpoint"
 	"migrate/pkg/idmap"
+	"migrate/pkg/salesforce"
 )
 
 // settle gives every row of a job that has come to its end its outcome: in the org, in a report, or in another job. The
@@ -111,6 +112,7 @@ func (s *settlement) resolve(ctx context.Context, full bool) error {
 
 // fetch downloads the result sets that are needed, again when they do not agree with the org's own counts.
 func (s *settlement) fetch(ctx context.Context, full bool) error {
+	agreed := false // the last two differ alike: it is what the org has, and no fault of the way here
 	for try := range fetchTries {
 		if try > 0 {
 			s.closeSets()
@@ -131,12 +133,28 @@ func (s *settlement) fetch(ctx context.Context, full bool) error {
 			}
 			s.sets[kind] = set
 		}
+		before := s.differs
 		s.count(full)
 		if s.differs == 0 {
-			break
+			return nil
 		}
+		agreed = try > 0 && s.differs == before && !s.headless()
+	}
+	if !agreed {
+		return fmt.Errorf("its result sets did not come whole, %d times: %w", fetchTries, salesforce.ErrTemporary)
 	}
 	return nil
+}
+
+// headless reports whether a set that should have rows came without any, and without a header. So an empty body looks that a gateway
+// gives for an answer.
+func (s *settlement) headless() bool {
+	for kind, rows := range s.needed(true) {
+		if set := s.sets[kind]; set != nil && rows > 0 && s.job.State == bulk2.StateJobComplete && set.reader.Headless() {
+			return true
+		}
+	}
+	return false
 }
 
 // needed are the sets to fetch, with the number of rows that they should have.

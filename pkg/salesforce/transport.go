@@ -19,18 +19,12 @@ const (
 // and NO_PROXY, HTTP/1.1 with keep-alive (faster than HTTP/2 for one large body) and a 256 KiB write buffer. Dialling
 // may take 30 seconds, a TLS handshake 15; a connection that stays silent for 11 minutes or takes no byte for 5 is given
 // up. There is no limit on the whole of a request. The caller may change it before its first use, for example
-// TLSClientConfig.MinVersion for a proxy that knows TLS 1.2 only.
+// TLSClientConfig.MinVersion for a proxy that knows TLS 1.2 only; who puts another DialContext in wraps it with Live.
 func NewTransport() *http.Transport {
 	dialer := &net.Dialer{Timeout: 30 * time.Second, KeepAlive: 30 * time.Second}
 	t := &http.Transport{
-		Proxy: http.ProxyFromEnvironment,
-		DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
-			c, err := dialer.DialContext(ctx, network, address)
-			if err != nil {
-				return nil, err
-			}
-			return liveConn{c}, nil
-		},
+		Proxy:                 http.ProxyFromEnvironment,
+		DialContext:           Live(dialer.DialContext),
 		TLSClientConfig:       &tls.Config{MinVersion: tls.VersionTLS13},
 		TLSHandshakeTimeout:   15 * time.Second,
 		MaxIdleConnsPerHost:   64,
@@ -42,6 +36,21 @@ func NewTransport() *http.Transport {
 	}
 	t.Protocols.SetHTTP1(true)
 	return t
+}
+
+// Dial makes a connection, as http.Transport.DialContext.
+type Dial func(ctx context.Context, network, address string) (net.Conn, error)
+
+// Live gives the connections of dial the time-outs of NewTransport: one that stays silent for 11 minutes or takes no byte for 5 is given
+// up.
+func Live(dial Dial) Dial {
+	return func(ctx context.Context, network, address string) (net.Conn, error) {
+		c, err := dial(ctx, network, address)
+		if err != nil {
+			return nil, err
+		}
+		return liveConn{c}, nil
+	}
 }
 
 // liveConn gives every read and write its own deadline, so that a dead peer is noticed and a slow one is not hurt.
