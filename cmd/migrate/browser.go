@@ -37,6 +37,7 @@ func (a *app) openBrowser(address string) error {
 		command = []string{"xdg-open", address}
 	}
 	cmd := exec.Command(command[0], command[1:]...)
+	cmd.Env = childEnv()
 	if err := cmd.Start(); err != nil {
 		return err
 	}

@@ -35,7 +35,7 @@ func (b orgBook) auth(ctx context.Context, o namedOrg) (salesforce.Auth, error) 
 	case loginSOAP:
 		auth = salesforce.SOAPLogin{LoginURL: o.LoginURL, Username: o.Username, Password: s.Password, SecurityToken: s.SecurityToken}
 	case loginCLI:
-		auth = salesforce.SalesforceCLI{Org: o.CLI}
+		auth = salesforce.SalesforceCLI{Org: o.CLI, Env: childEnv()}
 	default:
 		return nil, usagef("it logs in by %q, which this migrate does not know; use the migrate that wrote it", o.Login)
 	}

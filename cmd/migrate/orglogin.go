@@ -220,7 +220,7 @@ func (a *app) firstLogin(ctx context.Context, org *namedOrg, f loginFlags) (auth
 		return salesforce.SOAPLogin{LoginURL: org.LoginURL, Username: org.Username, Password: s.Password, SecurityToken: s.SecurityToken}, s, nil, err
 	}
 	org.CLI = f.cli
-	return salesforce.SalesforceCLI{Org: f.cli}, s, nil, nil
+	return salesforce.SalesforceCLI{Org: f.cli, Env: childEnv()}, s, nil, nil
 }
 
 // readSFDX reads the file of an SFDX auth URL.

@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// browser is the program xdg-open of scripts. It opens the address as a browser does and writes the arguments and the last page to the
-// file that BROWSED names. LOGIN_AS is who logs in there; a user that the org does not know is one who says no.
+// browser is the program xdg-open of scripts. It opens the address as a browser does and writes its arguments, its
+// environment and the last page to the file that BROWSED names. LOGIN_AS is who logs in there; a user that the org does not know is one who says no.
 func browser() {
 	address, err := url.Parse(os.Args[1])
 	fail := func(err error) {
@@ -31,5 +31,5 @@ func browser() {
 	defer resp.Body.Close()
 	page, err := io.ReadAll(resp.Body)
 	fail(err)
-	fail(os.WriteFile(os.Getenv("BROWSED"), fmt.Appendf(nil, "%s %q\n%s %s\n", time.Now(), os.Args, resp.Status, page), 0o600))
+	fail(os.WriteFile(os.Getenv("BROWSED"), fmt.Appendf(nil, "%s %q\n%s %s\n%q\n", time.Now(), os.Args, resp.Status, page, os.Environ()), 0o600))
 }

@@ -21,6 +21,7 @@ import (
 type scriptOrg struct {
 	*localorg.Org
 	server *httptest.Server
+	seen   *seen        // nil where it is not called over a port
 	ahead  atomic.Int64 // of its clock, in nanoseconds
 }
 
@@ -159,7 +160,8 @@ func startOrg(ts *testscript.TestScript, args []string) *scriptOrg {
 	cfg.Now = s.now
 	org, err := localorg.Open(cfg)
 	ts.Check(err)
-	server := httptest.NewServer(org)
+	calls := &seen{Handler: org}
+	server := httptest.NewServer(calls)
 	ts.Defer(func() {
 		server.CloseClientConnections()
 		server.Close()
@@ -168,7 +170,7 @@ func startOrg(ts *testscript.TestScript, args []string) *scriptOrg {
 	ts.Setenv("ORG", server.URL)
 	ts.Setenv("MIGRATE_INSTANCE_URL", server.URL)
 	ts.Setenv("MIGRATE_ACCESS_TOKEN", scriptToken)
-	s.Org, s.server = org, server
+	s.Org, s.server, s.seen = org, server, calls
 	return s
 }
 

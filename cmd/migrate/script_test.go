@@ -55,6 +55,8 @@ func (m tests) Run() int {
 //	[!] found TEXT PATH…      a file at or below one of the paths holds the text
 //	await VAR FILE TEXT       wait until the file holds the text, and put the word that follows it into the variable
 //	grown FILE BYTES          wait until the file, * is allowed, is that long
+//	hush TEXT…                these are secrets; @FILE are the lines of a file
+//	discreet CODE COMMAND…    exits, and no secret gets anywhere; see script_secret_test.go
 //	key PRIVATE PUBLIC        write an RSA key pair as PEM files
 //	org …                     see orgCommand in script_org_test.go
 func TestScript(t *testing.T) {
@@ -74,7 +76,7 @@ func TestScript(t *testing.T) {
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"exits": exitsCommand, "signal": signalCommand, "next": nextCommand, "replace": replaceCommand, "write": writeCommand,
-			"json": jsonCommand, "found": foundCommand,
+			"json": jsonCommand, "found": foundCommand, "hush": hushCommand, "discreet": discreetCommand,
 			"await": awaitCommand, "grown": grownCommand, "key": keyCommand, "org": orgCommand, "parquet": parquetCommand, "sqlite": sqliteCommand,
 		},
 	})
@@ -84,6 +86,7 @@ func TestScript(t *testing.T) {
 type script struct {
 	org      *scriptOrg
 	signaled *exec.Cmd
+	secrets  []string // see hush
 }
 
 type scriptKey struct{}

@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"runtime"
+	"slices"
 	"strings"
 )
 
@@ -31,6 +32,7 @@ func (a *app) secret(ctx context.Context, name string) (string, error) {
 		shell = []string{"cmd", "/C"}
 	}
 	cmd := exec.CommandContext(ctx, shell[0], shell[1], command)
+	cmd.Env = childEnv()
 	cmd.Stderr = a.stderr // it may ask the user to unlock something
 	data, err := cmd.Output()
 	if ctx.Err() != nil {
@@ -40,6 +42,17 @@ func (a *app) secret(ctx context.Context, name string) (string, error) {
 		return "", usagef("%s_COMMAND: %w", name, err)
 	}
 	return trimSecret(name+"_COMMAND: what it prints", data)
+}
+
+// secretVariables are those that hold a secret themselves.
+var secretVariables = []string{"MIGRATE_ACCESS_TOKEN", "SF_ACCESS_TOKEN", "MIGRATE_CLIENT_SECRET", "MIGRATE_REFRESH_TOKEN", "MIGRATE_JWT_KEY", "MIGRATE_PASSWORD", "MIGRATE_SECURITY_TOKEN"}
+
+// childEnv is the environment of the programs that are started: a browser, which lives on, needs none of our secrets.
+func childEnv() []string {
+	return slices.DeleteFunc(os.Environ(), func(v string) bool {
+		name, _, _ := strings.Cut(v, "=")
+		return slices.ContainsFunc(secretVariables, func(secret string) bool { return strings.EqualFold(secret, name) }) // case does not count on Windows
+	})
 }
 
 // trimSecret takes the line ends off a secret and refuses an empty one.

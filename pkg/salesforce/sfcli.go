@@ -18,8 +18,9 @@ import (
 // SalesforceCLI is an Auth that uses a login of the Salesforce CLI: it asks the program sf, which keeps and renews the tokens. Nothing
 // goes through the given transport.
 type SalesforceCLI struct {
-	Org     string // alias or user name, as sf knows it
-	Program string // default sf, looked up on PATH
+	Org     string   // alias or user name, as sf knows it
+	Program string   // default sf, looked up on PATH
+	Env     []string // its environment; nil = that of this process
 }
 
 // cliTime is how long one call of sf may take; it starts within seconds and talks to the org.
@@ -64,6 +65,7 @@ func (s SalesforceCLI) ask(ctx context.Context, command ...string) (cliResult, e
 	limited, cancel := context.WithTimeout(ctx, cliTime)
 	defer cancel()
 	cmd := exec.CommandContext(limited, firstOf(s.Program, "sf"), append(command, "--target-org", s.Org, "--json")...)
+	cmd.Env = s.Env
 	var out, complaint bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &complaint
 	cmd.WaitDelay = time.Second // for what sf leaves running
