@@ -27,7 +27,7 @@ const (
 	codeAuth        = 6   // login or permission
 	codeLimit       = 7   // stopped at a limit or budget
 	codeLocked      = 8   // another process works on the run
-	codeAccounting  = 10  // the ledger does not balance
+	codeAccounting  = 10  // the ledger does not balance, or the checkpoint is damaged
 	codeInterrupted = 130 // interrupted, state saved
 )
 
@@ -38,9 +38,6 @@ var errFailedRows = errors.New("some rows are not in the org")
 type partlyError struct{ error }
 
 func (e *partlyError) Unwrap() error { return e.error }
-
-// sqliteFull is SQLite's code for "no space left" (SQLITE_FULL).
-const sqliteFull = 13
 
 // usageError is a mistake in the command line.
 type usageError struct {
@@ -66,7 +63,7 @@ func exitCode(ctx context.Context, err error) int {
 		jobFail *pipeline.JobFailedError
 		partly  *partlyError
 		api     *salesforce.APIError
-		full    interface{ Code() int }
+		damaged *checkpoint.DamagedError
 		locked  *checkpoint.LockedError
 	)
 	switch {
@@ -82,7 +79,7 @@ func exitCode(ctx context.Context, err error) int {
 		return codeInvalid
 	case errors.As(err, &locked):
 		return codeLocked
-	case errors.Is(err, pipeline.ErrAccounting):
+	case errors.Is(err, pipeline.ErrAccounting), errors.As(err, &damaged):
 		return codeAccounting
 	case errors.Is(err, pipeline.ErrMaxErrors), errors.Is(err, errReserve), errors.Is(err, salesforce.ErrLimit):
 		return codeLimit
@@ -95,10 +92,9 @@ func exitCode(ctx context.Context, err error) int {
 		return codeAuth
 	case errors.Is(err, errFailedRows):
 		return codeFailedRows
-	case errors.Is(err, salesforce.ErrTemporary), errors.Is(err, salesforce.ErrOutcomeUnknown), errors.Is(err, sources.ErrDatabase), errors.Is(err, syscall.ENOSPC),
-		errors.As(err, &full) && full.Code() == sqliteFull:
+	case errors.Is(err, salesforce.ErrTemporary), errors.Is(err, salesforce.ErrOutcomeUnknown), errors.Is(err, sources.ErrDatabase), diskFull(err):
 		return codeTemporary
-	case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ENOTDIR):
+	case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ENOTDIR), errors.Is(err, checkpoint.ErrNotFound), readOnly(err):
 		return codeUsage
 	}
 	return codeUnexpected

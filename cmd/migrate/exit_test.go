@@ -17,6 +17,12 @@ import (
 	"migrate/pkg/sources"
 )
 
+// sqliteError is an error of SQLite with a code.
+type sqliteError int
+
+func (e sqliteError) Code() int     { return int(e) }
+func (e sqliteError) Error() string { return fmt.Sprintf("SQLite says %d", int(e)) }
+
 // TestExitCode holds the table that scripts of users depend on.
 func TestExitCode(t *testing.T) {
 	t.Parallel()
@@ -46,6 +52,13 @@ func TestExitCode(t *testing.T) {
 		{"temporary", salesforce.ErrTemporary, 5},
 		{"outcome unknown", salesforce.ErrOutcomeUnknown, 5},
 		{"disk full", syscall.ENOSPC, 5},
+		{"database on a full disk, said second", errors.Join(sqliteError(9), fmt.Errorf("record run state: %w", sqliteError(13))), 5},
+		{"shared memory on a full disk", sqliteError(4874), 5},
+		{"no permission", &fs.PathError{Op: "mkdir", Path: ".migrate", Err: syscall.EACCES}, 2},
+		{"file system that is read-only", syscall.EROFS, 2},
+		{"database that is read-only", sqliteError(1544), 2},
+		{"no checkpoint", checkpoint.ErrNotFound, 2},
+		{"damaged checkpoint", &checkpoint.DamagedError{Err: sqliteError(11)}, 10},
 		{"login", salesforce.ErrAuth, 6},
 		{"permission", &salesforce.APIError{Status: 403, Code: "INSUFFICIENT_ACCESS"}, 6},
 		{"bound", pipeline.ErrMaxErrors, 7},

@@ -36,7 +36,7 @@ func (a *app) stateDir(plan string) string {
 func newRunFolder(state, name string, now time.Time) (string, error) {
 	runs := filepath.Join(state, runsDirName)
 	err := os.MkdirAll(runs, 0o700)
-	if errors.Is(err, syscall.ENOTDIR) {
+	if errors.Is(err, syscall.ENOTDIR) || readOnly(err) {
 		return "", usagef("%s cannot hold run folders: %w; name another folder with --state-dir", state, err)
 	}
 	if err != nil {
@@ -139,6 +139,11 @@ func (a *app) pickRun(ctx context.Context, args []string, want func(checkpoint.R
 	}
 	var found []runInfo
 	for _, r := range runs {
+		if len(args) == 0 && r.err != nil && !errors.Is(r.err, checkpoint.ErrNotFound) {
+			return r, fmt.Errorf("which run is meant cannot be told, since %s cannot be read; name the run that you mean, or put that folder elsewhere: %w", r.dir, r.err)
+		}
+	}
+	for _, r := range runs {
 		switch {
 		case len(args) == 0:
 			if r.err == nil && want(r.run) {
@@ -152,7 +157,7 @@ func (a *app) pickRun(ctx context.Context, args []string, want func(checkpoint.R
 	}
 	switch {
 	case len(args) == 0:
-		return runInfo{}, usagef("there is no %s run in %s", what, strings.Join(a.stateDirs(), ", "))
+		return runInfo{}, usagef("there is no %s in %s", strings.TrimSpace(what+" run"), strings.Join(a.stateDirs(), ", "))
 	case len(found) == 0:
 		return runInfo{}, usagef("there is no run %q in %s; %s runs lists them", args[0], strings.Join(a.stateDirs(), ", "), invocation())
 	case len(found) > 1:

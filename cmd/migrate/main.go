@@ -57,6 +57,9 @@ func run(ctx context.Context, args []string, env func(string) (string, bool), st
 		a.global.json = a.wantsJSON(args)
 	}
 	code := exitCode(ctx, err)
+	if code != codeOK {
+		err = withAdvice(err)
+	}
 	if code == codeInterrupted {
 		err = fmt.Errorf("%w: %w", errInterrupted, err)
 	}

@@ -71,6 +71,7 @@ func TestScript(t *testing.T) {
 			}
 			e.Setenv("SAMPLES", samples)
 			e.Setenv("TZ", "UTC")
+			e.Setenv("PLAIN", heedingModes())
 			e.Values[scriptKey{}] = &script{}
 			return nil
 		},
@@ -80,6 +81,14 @@ func TestScript(t *testing.T) {
 			"await": awaitCommand, "grown": grownCommand, "key": keyCommand, "org": orgCommand, "parquet": parquetCommand, "sqlite": sqliteCommand,
 		},
 	})
+}
+
+// heedingModes begins a command of sh that heeds the modes of files, which root otherwise does not.
+func heedingModes() string {
+	if os.Getuid() == 0 {
+		return "setpriv --bounding-set -dac_override,-dac_read_search,-fowner "
+	}
+	return ""
 }
 
 // script is what the commands of one script share.

@@ -10,6 +10,8 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
+	"sync"
 	"time"
 
 	_ "modernc.org/sqlite" // the driver named "sqlite"
@@ -57,7 +59,7 @@ create table report (name text primary key, bytes integer not null);
 `
 
 // ErrNotFound says that a folder holds no checkpoint.
-var ErrNotFound = errors.New("no checkpoint here")
+var ErrNotFound = errors.New("no checkpoint here: the run has not begun, or somebody has removed it")
 
 // DamagedError says that a checkpoint cannot be trusted. Nothing was changed.
 type DamagedError struct {
@@ -73,8 +75,10 @@ func (e *DamagedError) Unwrap() error { return e.Err }
 
 // Store is the checkpoint of one run.
 type Store struct {
-	db   *sql.DB
-	path string
+	db      *sql.DB
+	path    string
+	logs    bool       // it is open for going on; see wal.go
+	logging sync.Mutex // held while the log begins anew
 }
 
 // Create makes the run folder's checkpoint with its run, jobs and splits. The folder must exist; a checkpoint that is
@@ -95,19 +99,19 @@ func Create(ctx context.Context, dir string, run Run, jobs []Job, splits []Split
 	if err := f.Close(); err != nil {
 		return nil, fmt.Errorf("create checkpoint: %w", err)
 	}
-	s, err := open(fresh, false)
-	if err != nil {
-		return nil, err
-	}
+	s := open(fresh, false)
 	if err := errors.Join(s.fill(ctx, run, jobs, splits), s.Close()); err != nil {
 		return nil, fmt.Errorf("create checkpoint %s: %w", path, err)
 	}
 	if err := os.Rename(fresh, path); err != nil {
 		return nil, fmt.Errorf("create checkpoint: %w", err)
 	}
-	if s, err = open(path, false); err != nil {
-		return nil, err
+	s = open(path, false)
+	if err := s.beginLog(ctx); err != nil {
+		s.Close()
+		return nil, fmt.Errorf("create checkpoint: %w", err)
 	}
+	s.logs = true
 	for _, folder := range []string{dir, filepath.Dir(dir)} { // the names are to last as long as the content
 		if err := SyncDir(folder); err != nil {
 			s.Close()
@@ -178,22 +182,66 @@ func openExisting(ctx context.Context, dir string, readOnly bool) (*Store, error
 	} else if err != nil {
 		return nil, fmt.Errorf("open checkpoint: %w", err)
 	}
-	s, err := open(path, readOnly)
-	if err != nil {
-		return nil, err
+	if !readOnly {
+		if err := writable(path); err != nil {
+			return nil, err
+		}
 	}
-	if err := s.check(ctx); err != nil {
+	s := open(path, readOnly)
+	err := s.check(ctx)
+	if readOnly && err != nil && frozen(path) {
+		s.Close()
+		s = &Store{db: connect(path, url.Values{"immutable": {"1"}}), path: path}
+		err = s.check(ctx)
+	}
+	if err == nil && !readOnly {
+		err = s.beginLog(ctx)
+		s.logs = err == nil
+	}
+	if err != nil {
 		s.Close()
 		return nil, err
 	}
 	return s, nil
 }
 
+// writable fails where the files of a checkpoint may not be written to. SQLite would find out later, and leave further files behind.
+func writable(path string) error {
+	for _, name := range []string{path, path + walSuffix, path + "-shm"} {
+		f, err := os.OpenFile(name, os.O_RDWR, 0)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			return fmt.Errorf("the checkpoint cannot be written to: %w; a run needs its folder and all files in it to go on", err)
+		}
+		if err := f.Close(); err != nil {
+			return fmt.Errorf("open checkpoint: %w", err)
+		}
+	}
+	return nil
+}
+
+// frozen reports whether a checkpoint lies where it cannot be written to, and nobody works with it: SQLite then reads it only when told so.
+func frozen(path string) bool {
+	info, err := os.Stat(path + walSuffix)
+	if err == nil && info.Size() > 0 || err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return false
+	}
+	f, err := os.CreateTemp(filepath.Dir(path), ".frozen-")
+	if err != nil {
+		return true
+	}
+	f.Close()
+	os.Remove(f.Name())
+	return false
+}
+
 // check refuses a file that SQLite or this package would misread.
 func (s *Store) check(ctx context.Context) error {
 	var version int
 	if err := s.db.QueryRowContext(ctx, "pragma user_version").Scan(&version); err != nil {
-		return &DamagedError{Path: s.path, Err: err}
+		return s.unreadable(err)
 	}
 	switch version {
 	case formatVersion:
@@ -204,19 +252,35 @@ func (s *Store) check(ctx context.Context) error {
 	}
 	var verdict string
 	if err := s.db.QueryRowContext(ctx, "pragma quick_check(1)").Scan(&verdict); err != nil {
-		return &DamagedError{Path: s.path, Err: err}
+		return s.unreadable(err)
 	}
 	if verdict != "ok" {
 		return &DamagedError{Path: s.path, Err: errors.New(verdict)}
 	}
 	var runs int
-	if err := s.db.QueryRowContext(ctx, "select count(*) from run").Scan(&runs); err != nil || runs != 1 {
-		return &DamagedError{Path: s.path, Err: fmt.Errorf("%d runs inside, one expected (%v)", runs, err)}
+	if err := s.db.QueryRowContext(ctx, "select count(*) from run").Scan(&runs); err != nil {
+		return s.unreadable(err)
 	}
-	return nil
+	if runs != 1 {
+		return &DamagedError{Path: s.path, Err: fmt.Errorf("%d runs inside, one expected", runs)}
+	}
+	return s.checkLog(ctx)
 }
 
-func open(path string, readOnly bool) (*Store, error) {
+// unreadable tells damage from what has kept SQLite from looking: a file that may not be read, a disk that is full, a user who interrupts.
+func (s *Store) unreadable(err error) error {
+	const (
+		wrong, corrupt, format, notDB = 1, 11, 24, 26 // no such table, and worse
+		shortRead                     = 10 | 2<<8
+	)
+	var e interface{ Code() int }
+	if errors.As(err, &e) && (slices.Contains([]int{wrong, corrupt, format, notDB}, e.Code()&0xff) || e.Code() == shortRead) {
+		return &DamagedError{Path: s.path, Err: err}
+	}
+	return fmt.Errorf("open checkpoint %s: %w", s.path, err)
+}
+
+func open(path string, readOnly bool) *Store {
 	q := url.Values{}
 	q.Add("_pragma", "busy_timeout(10000)")
 	q.Add("_pragma", "foreign_keys(1)")
@@ -225,19 +289,22 @@ func open(path string, readOnly bool) (*Store, error) {
 	} else {
 		q.Add("_pragma", "journal_mode(WAL)")
 		q.Add("_pragma", "synchronous(FULL)")
+		q.Add("_pragma", "wal_autocheckpoint(0)")
 		q.Set("_txlock", "immediate")
 	}
+	return &Store{db: connect(path, q), path: path}
+}
+
+// connect gives a connection that opens the file when it is first used.
+func connect(path string, q url.Values) *sql.DB {
 	// A relative path must not look like a host, so the address has no "//".
 	db, err := sql.Open("sqlite", "file:"+(&url.URL{Path: filepath.ToSlash(path)}).EscapedPath()+"?"+q.Encode())
 	if err != nil {
-		return nil, fmt.Errorf("open checkpoint %s: %w", path, err)
+		panic(err) // the driver is linked in
 	}
 	db.SetMaxOpenConns(1) // one writer; SQLite would only make the others wait
-	return &Store{db: db, path: path}, nil
+	return db
 }
-
-// Close closes the file. What was returned as done is on disk without it.
-func (s *Store) Close() error { return s.db.Close() }
 
 // tx runs f in one transaction. When it returns nil, the change is on disk.
 func (s *Store) tx(ctx context.Context, f func(*sql.Tx) error) error {
@@ -249,7 +316,11 @@ func (s *Store) tx(ctx context.Context, f func(*sql.Tx) error) error {
 		tx.Rollback()
 		return err
 	}
-	return tx.Commit()
+	if err := tx.Commit(); err != nil {
+		return err
+	}
+	s.boundLog(ctx)
+	return nil
 }
 
 func stamp(t time.Time) string { return t.UTC().Format(time.RFC3339Nano) }
