@@ -27,6 +27,10 @@
 //	closed     the org has the rows: wait for the end, fetch the results, settle
 //	settled    final, never touched again
 //
+// A file that is opened is looked at first: its form as SQLite knows it, the hash that each row carries (seal.go), whether its log is there
+// (wal.go) and whole up to its end (frames.go). What is not as it was written is a *DamagedError, and nothing is changed. What cannot be told from
+// a death in the middle of a write is damage to the last two steps of the log, and a log that was cut short.
+//
 // The package stores and answers; what to do about an answer is decided by package pipeline. A Store is safe for
 // concurrent use by one process; Lock keeps a second process out.
 package checkpoint

@@ -21,8 +21,9 @@ import (
 const FileName = "checkpoint.db"
 
 // formatVersion is the version of the tables below. A file of another version is refused, never converted silently.
-const formatVersion = 2
+const formatVersion = 3
 
+// Each table gets one more column, see makeTables.
 const schema = `
 create table run (
 	id text primary key, version integer not null, created text not null, changed text not null,
@@ -136,7 +137,7 @@ func SyncDir(dir string) error {
 
 func (s *Store) fill(ctx context.Context, run Run, jobs []Job, splits []Split) error {
 	return s.tx(ctx, func(tx *sql.Tx) error {
-		if _, err := tx.Exec(schema); err != nil {
+		if err := makeTables(ctx, tx); err != nil {
 			return err
 		}
 		if _, err := tx.Exec(fmt.Sprintf("pragma user_version=%d", formatVersion)); err != nil {
@@ -186,8 +187,11 @@ func openExisting(ctx context.Context, dir string, readOnly bool) (*Store, error
 		if err := writable(path); err != nil {
 			return nil, err
 		}
+		if err := checkFrames(path + walSuffix); err != nil {
+			return nil, &DamagedError{Path: path, Err: err}
+		}
 	}
-	s := open(path, readOnly)
+	s := open(path, true) // as it would else bring the log into a damaged file
 	err := s.check(ctx)
 	if readOnly && err != nil && frozen(path) {
 		s.Close()
@@ -195,6 +199,8 @@ func openExisting(ctx context.Context, dir string, readOnly bool) (*Store, error
 		err = s.check(ctx)
 	}
 	if err == nil && !readOnly {
+		s.Close()
+		s = open(path, false)
 		err = s.beginLog(ctx)
 		s.logs = err == nil
 	}
@@ -251,11 +257,14 @@ func (s *Store) check(ctx context.Context) error {
 		return fmt.Errorf("checkpoint %s has format %d, this program reads %d; go on with the program that has begun the run", s.path, version, formatVersion)
 	}
 	var verdict string
-	if err := s.db.QueryRowContext(ctx, "pragma quick_check(1)").Scan(&verdict); err != nil {
+	if err := s.db.QueryRowContext(ctx, "pragma integrity_check(1)").Scan(&verdict); err != nil {
 		return s.unreadable(err)
 	}
 	if verdict != "ok" {
 		return &DamagedError{Path: s.path, Err: errors.New(verdict)}
+	}
+	if err := s.checkRows(ctx); err != nil {
+		return err
 	}
 	var runs int
 	if err := s.db.QueryRowContext(ctx, "select count(*) from run").Scan(&runs); err != nil {
