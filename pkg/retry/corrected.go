@@ -65,7 +65,9 @@ type corrected struct {
 	refused RefusedError
 	spool   *os.File
 	size    int64
-	buf     []byte
+	buf     []byte // one row
+	window  []byte // a part of the spool
+	from    int64  // where it begins
 }
 
 func (c *corrected) close() {
@@ -327,10 +329,27 @@ func (c *corrected) encode(w row) {
 	}
 }
 
+// windowSize is how much of the spool is read at once: rows come in nearly the order in which they stand there.
+const windowSize = 16 << 10
+
+// read brings a row of the spool into the buffer.
+func (c *corrected) read(at, size int64) error {
+	if at < c.from || at+size > c.from+int64(len(c.window)) {
+		n := min(max(size, windowSize), c.size-at)
+		c.window = slices.Grow(c.window[:0], int(n))[:n]
+		c.from = at
+		if _, err := c.spool.ReadAt(c.window, at); err != nil {
+			c.window = c.window[:0]
+			return err
+		}
+	}
+	c.buf = append(c.buf[:0], c.window[at-c.from:][:size]...)
+	return nil
+}
+
 // put sets the values that the corrected file has for a row, and reports whether any of them is another.
 func (c *corrected) put(s slot, values []string, r *rows, w row) (changed bool, err error) {
-	c.buf = slices.Grow(c.buf[:0], int(s.size))[:s.size]
-	if _, err := c.spool.ReadAt(c.buf, s.value-1); err != nil {
+	if err := c.read(s.value-1, int64(s.size)); err != nil {
 		return false, err
 	}
 	rest := string(c.buf) // the values are parts of it
