@@ -153,6 +153,8 @@ func TestLoginFailures(t *testing.T) {
 		{"503 once", []func(http.ResponseWriter){answerJSON(503, htmlPage), answerJSON(200, granted)}, "ok", "", 2},
 		{"503 for ever", []func(http.ResponseWriter){answerJSON(503, htmlPage)}, "503, temporary failure", "gave up at attempt 6", 6},
 		{"429 once", []func(http.ResponseWriter){answerJSON(429, ""), answerJSON(200, granted)}, "ok", "", 2},
+		{"too many at once", []func(http.ResponseWriter){answerJSON(403, `[{"errorCode":"REQUEST_LIMIT_EXCEEDED","message":"ConcurrentRequests (Concurrent API Requests) Limit exceeded."}]`), answerJSON(200, granted)}, "ok", "", 2},
+		{"calls used up", []func(http.ResponseWriter){answerJSON(403, `[{"errorCode":"REQUEST_LIMIT_EXCEEDED","message":"TotalRequests Limit exceeded."}]`)}, "403, daily API limit reached", "when the window has moved", 1},
 		{"cut once", []func(http.ResponseWriter){answerJSON(200, granted[:50], "Content-Length", "500"), answerJSON(200, granted)}, "ok", "", 2},
 		{"token for plain http", []func(http.ResponseWriter){answerJSON(200, `{"access_token":"a!b","instance_url":"http://evil.example"}`)}, "error", "plain http", 1},
 		{"no instance", []func(http.ResponseWriter){answerJSON(200, `{"access_token":"a!b"}`)}, "error", "instance URL is missing", 1},

@@ -12,7 +12,7 @@ import (
 var (
 	// ErrConfig: the Config or the Auth cannot work as it is set up, such as plain http to another machine. Nothing was sent.
 	ErrConfig = errors.New("wrong configuration")
-	// ErrAuth: the org or the login host refused the credentials (401 twice, or a refused login). Repeating is useless.
+	// ErrAuth: the org or the login host refused the credentials (401 twice, or a refused login, but for a limit). Repeating is useless.
 	ErrAuth = errors.New("authentication refused")
 	// ErrLimit: an allocation of 24 hours is used up: API calls, or bulk jobs. Repeating soon is useless.
 	ErrLimit = errors.New("daily API limit reached")
@@ -70,7 +70,7 @@ func (e *APIError) Error() string {
 func (e *APIError) Is(target error) bool {
 	switch target {
 	case ErrAuth:
-		return e.Status == http.StatusUnauthorized || e.login && !e.temporary()
+		return e.Status == http.StatusUnauthorized || e.login && !e.temporary() && !e.overDailyLimit()
 	case ErrLimit:
 		return e.overDailyLimit() || e.overJobs()
 	}
@@ -86,13 +86,13 @@ func (e *APIError) overConcurrent() bool {
 
 func (e *APIError) overDailyLimit() bool { return e.Code == limitCode && !e.overConcurrent() }
 
-// temporary tells a status that may pass by itself. 420 comes from Salesforce's edge when it has no route to the org's
+// temporary tells a refusal that may pass by itself. 420 comes from Salesforce's edge when it has no route to the org's
 // host; 429 and 504 are not in Salesforce's documents, but gateways send them.
 func (e *APIError) temporary() bool {
 	if e.fault {
-		return e.Code == "SERVER_UNAVAILABLE"
+		return e.Code == "SERVER_UNAVAILABLE" || e.overConcurrent()
 	}
-	return e.Status == 420 || e.Status == 429 || e.Status >= 500
+	return e.Status == 420 || e.Status == 429 || e.Status >= 500 || e.overConcurrent()
 }
 
 // where names a request in messages; the job is left out where the path shows it already.

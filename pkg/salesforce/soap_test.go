@@ -94,7 +94,7 @@ func TestSOAPAnswers(t *testing.T) {
 		{"version", 500, fault("UNSUPPORTED_API_VERSION", "UNSUPPORTED_API_VERSION: Invalid Api version"), "500, authentication refused", "no SOAP login any more", 1},
 		{"client fault", 500, fault("soapenv:Client", "no login request"), "500, authentication refused", "500 Client: no login request", 1},
 		{"secret echoed", 500, fault("INVALID_LOGIN", "bad hush-passhush-token and hush-pass"), "500, authentication refused", "bad [secret] and [secret]", 1},
-		{"limit", 500, fault("REQUEST_LIMIT_EXCEEDED", "TotalRequests Limit exceeded"), "500, authentication refused, daily API limit reached", "24 hours", 1},
+		{"limit", 500, fault("REQUEST_LIMIT_EXCEEDED", "TotalRequests Limit exceeded"), "500, daily API limit reached", "24 hours", 1},
 		{"out of service", 500, fault("SERVER_UNAVAILABLE", "later"), "500, temporary failure", "gave up at attempt 6", 6},
 		{"gateway", 503, htmlPage, "503, temporary failure", "Error 500", 6},
 		{"redirect", 302, "", "302, authentication refused", "302", 1},
