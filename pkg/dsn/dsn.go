@@ -1,0 +1,130 @@
+// Package dsn reads the address of a database: a URL that says which kind it is, where it is and who asks. The address holds a
+// password, so it has no method that gives its text; Hide keeps it out of errors.
+//
+//	postgres://user:password@host:port/name    PostgreSQL, with libpq's parameters
+//	mysql://user:password@host:port/name       MySQL and MariaDB, with ?socket= and ?tls=
+//	sqlite:FILE
+package dsn
+
+import (
+	"errors"
+	"fmt"
+	"net/url"
+	"strings"
+
+	"github.com/go-sql-driver/mysql"
+)
+
+// Kind is a kind of database.
+type Kind string
+
+// The kinds that can be written to.
+const (
+	Postgres Kind = "PostgreSQL"
+	MySQL    Kind = "MySQL"
+	SQLite   Kind = "SQLite"
+)
+
+// DSN is the address of a database.
+type DSN struct {
+	Kind Kind
+	File string // of SQLite
+
+	text string
+	url  *url.URL // nil for SQLite
+}
+
+// Parse reads an address. It does not connect. Its errors hold nothing of the address but its scheme and the names of parameters.
+func Parse(text string) (DSN, error) {
+	if file, ok := strings.CutPrefix(text, "sqlite:"); ok {
+		file = strings.TrimPrefix(file, "//")
+		if file == "" {
+			return DSN{}, errors.New("the address of the database names no file: sqlite:FILE")
+		}
+		return DSN{Kind: SQLite, File: file, text: text}, nil
+	}
+	u, err := url.Parse(text)
+	if err != nil || u.Scheme == "" {
+		return DSN{}, errors.New("the address of the database is no URL, such as postgres://user:password@host/name")
+	}
+	d := DSN{text: text, url: u}
+	switch u.Scheme {
+	case "postgres", "postgresql":
+		d.Kind = Postgres
+	case "mysql", "mariadb":
+		d.Kind = MySQL
+	default:
+		return DSN{}, fmt.Errorf("no kind of database %q: postgres, mysql or sqlite", u.Scheme)
+	}
+	return d, nil
+}
+
+// Postgres is the address as pgx takes it. It holds the password.
+func (d DSN) Postgres() string { return d.text }
+
+// MySQL is the address as the driver takes it. The connection is encrypted when the server offers it, or as tls= says: true, false,
+// skip-verify, preferred. Parameters of the session are the caller's.
+func (d DSN) MySQL() (*mysql.Config, error) {
+	c, u := mysql.NewConfig(), d.url
+	c.User = u.User.Username()
+	c.Passwd, _ = u.User.Password()
+	c.Net, c.Addr, c.DBName = "tcp", u.Host, strings.TrimPrefix(u.Path, "/")
+	if u.Port() == "" {
+		c.Addr = u.Host + ":3306"
+	}
+	c.TLSConfig = "preferred" // who the server is, is not checked
+	for name, values := range u.Query() {
+		switch name {
+		case "socket":
+			c.Net, c.Addr, c.TLSConfig = "unix", values[0], ""
+		case "tls":
+		default:
+			return nil, fmt.Errorf("the address of the database has the parameter %q; only socket and tls are known", name)
+		}
+	}
+	if tls := u.Query().Get("tls"); tls != "" {
+		c.TLSConfig = tls
+	}
+	c.Logger = &mysql.NopLogger{} // it would write to stderr what it returns as well
+	return c, nil
+}
+
+// Hide takes the address and its password out of the text of an error. What errors.Is finds in it stays the same.
+func (d DSN) Hide(err error) error {
+	if err == nil {
+		return nil
+	}
+	text := err.Error()
+	for _, secret := range d.secrets() {
+		if secret != "" {
+			text = strings.ReplaceAll(text, secret, "…")
+		}
+	}
+	if text == err.Error() {
+		return err
+	}
+	return hidden{text, err}
+}
+
+// hidden is an error whose text was cleaned. It does not unwrap, since the text below is not clean.
+type hidden struct {
+	text  string
+	cause error
+}
+
+func (e hidden) Error() string        { return e.text }
+func (e hidden) Is(target error) bool { return errors.Is(e.cause, target) }
+
+func (d DSN) secrets() []string {
+	list := []string{}
+	if d.url == nil {
+		return list
+	}
+	list = append(list, d.text)
+	if d.url.User != nil {
+		password, _ := d.url.User.Password()
+		list = append(list, password, url.QueryEscape(password), url.PathEscape(password))
+	}
+	password := d.url.Query().Get("password")
+	return append(list, password, url.QueryEscape(password))
+}
