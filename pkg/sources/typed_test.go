@@ -22,6 +22,7 @@ func TestTypedReadsWhatReportsShow(t *testing.T) {
 		"i": arrow.PrimitiveTypes.Int64, "u": arrow.PrimitiveTypes.Uint64, "f": arrow.PrimitiveTypes.Float64, "b": arrow.FixedWidthTypes.Boolean,
 		"d": arrow.FixedWidthTypes.Date32, "dec": &arrow.Decimal128Type{Precision: 20, Scale: 4}, "bin": arrow.BinaryTypes.Binary, "t": arrow.FixedWidthTypes.Time64us,
 		"local": &arrow.TimestampType{Unit: arrow.Microsecond}, "zoned": &arrow.TimestampType{Unit: arrow.Nanosecond, TimeZone: "UTC"}, "text": arrow.BinaryTypes.String,
+		"list": arrow.ListOf(arrow.BinaryTypes.String),
 	}
 	fill := func(b array.Builder) {
 		switch b := b.(type) {
@@ -47,6 +48,11 @@ func TestTypedReadsWhatReportsShow(t *testing.T) {
 			b.AppendValues([]arrow.Time64{0, 86399999999, 1}, nil)
 		case *array.TimestampBuilder:
 			b.AppendValues([]arrow.Timestamp{-1, 0, 1700000000123456}, nil)
+		case *array.ListBuilder:
+			for _, list := range [][]string{{"a", `say "b"; c`}, {}, {""}} {
+				b.Append(true)
+				b.ValueBuilder().(*array.StringBuilder).AppendValues(list, nil)
+			}
 		case *array.StringBuilder:
 			b.AppendValues([]string{"a", "1", "true"}, nil)
 		}
@@ -58,7 +64,7 @@ func TestTypedReadsWhatReportsShow(t *testing.T) {
 		want := b.NewArray()
 		text := "x,\"" + name + "\",behind\n"
 		for i := range want.Len() {
-			text += "x,\"" + string(cell.AppendText(nil, want, i)) + "\",7\n"
+			text += "x,\"" + strings.ReplaceAll(string(cell.AppendText(nil, want, i)), `"`, `""`) + "\",7\n"
 		}
 		path := filepath.Join(t.TempDir(), "report.csv")
 		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
