@@ -89,7 +89,7 @@ func TestFaultSlow(t *testing.T) {
 		{FaultDelay, time.Hour, true, time.Minute}, {FaultDelay, time.Second, false, 0},
 		{FaultLate, time.Hour, true, time.Minute}, {FaultLate, time.Second, true, 0},
 		{FaultSlowReply, time.Hour, true, time.Minute}, {FaultSlowReply, time.Second, true, 0},
-		{FaultTrickle, time.Hour, true, 16 * time.Minute}, {FaultTrickle, 2 * time.Minute, true, 0},
+		{FaultTrickle, time.Hour, true, 15 * time.Minute}, {FaultTrickle, 2 * time.Minute, true, 0},
 	} {
 		inBubble(t, Config{}, func(t *testing.T, c *client) {
 			if err := c.org.Fault(Fault{Endpoint: "POST jobs/ingest", Kind: test.kind, Delay: time.Minute}); err != nil {

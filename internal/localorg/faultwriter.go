@@ -79,12 +79,13 @@ func (w *heldWriter) Write(p []byte) (int, error) {
 	return w.body.Write(p)
 }
 
-// send sends the answer in some pieces of its body, with a pause before each. The first takes the header along.
+// send sends the answer in some pieces of its body, with a pause between two; where there is one, the pause is before it. The first takes the
+// header along.
 func (w *heldWriter) send(to http.ResponseWriter, pieces int, pause func() bool) {
 	w.WriteHeader(http.StatusOK)
 	size := w.body.Len()/pieces + 1
 	for first := true; first || w.body.Len() > 0; first = false {
-		if !pause() {
+		if first == (pieces == 1) && !pause() {
 			panic(http.ErrAbortHandler)
 		}
 		if first {

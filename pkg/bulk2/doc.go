@@ -14,7 +14,8 @@
 //	create                 freely: a create whose answer is lost leaves an Open job without data, which never runs
 //	upload                 never without asking: after doubt, read the job's state, abort it, make another
 //	close                  never without asking: after doubt, read the job's state; Open means that it was not closed
-//	abort, state, results  freely
+//	abort, state, results  freely; a result set that did not come whole is read anew
+//	query jobs             freely: a job whose name is lost runs for nobody, and pages can be read again
 //
 // Upload and Close return an error for which errors.Is(err, salesforce.ErrOutcomeUnknown) holds when they may have taken
 // effect. Refusals are *salesforce.APIError.

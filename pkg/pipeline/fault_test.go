@@ -157,6 +157,7 @@ var faultKinds = []faultKind{
 	{"late", "the org acts after 15 minutes, when the client has given up", localorg.Fault{Kind: localorg.FaultLate, Delay: 15 * time.Minute}},
 	{"slow", "the answer comes after 9 minutes, when the client still waits", localorg.Fault{Kind: localorg.FaultSlowReply, Delay: 9 * time.Minute}},
 	{"trickle", "the answer comes in 16 pieces, a minute apart: longer than the client waits for one, but alive", localorg.Fault{Kind: localorg.FaultTrickle, Delay: time.Minute}},
+	{"stalled", "the answer begins at once, and goes on after 12 minutes, when the client has given up", localorg.Fault{Kind: localorg.FaultTrickle, Delay: 12 * time.Minute}},
 	{"500 page", "with a page of HTML, as gateways write it; the org has not acted", status(500, "", "")},
 	{"502 page", "", status(502, "", "")},
 	{"503 page", "", status(503, "", "")},
