@@ -25,7 +25,6 @@ type target struct {
 	named  func(part int) string
 	dir    string // the folder that the files are in
 	folder bool
-	ext    string
 	made   bool // the folder was made by this process
 	lock   *os.File
 }
@@ -34,47 +33,58 @@ type target struct {
 var partName = regexp.MustCompile(`^part-[0-9]{5,}\.(` + strings.Join(extensions, "|") + `)$`)
 
 // openTarget locks the place of an export and clears it of what dead processes have left. Fresh says that nothing may stand there.
-func openTarget(path, ext string, fresh bool) (t *target, err error) {
+func openTarget(path, ext string, fresh bool) (*target, error) {
 	if path == "" {
 		return nil, errors.New("no path is given")
 	}
-	t = &target{path: path, folder: isFolder(path), ext: ext}
+	t := &target{path: path, folder: isFolder(path)}
+	find := t.findFile
 	if t.folder {
 		t.named = func(part int) string { return path + fmt.Sprintf("part-%05d.%s", part, ext) }
-		t.dir = filepath.Clean(path)
-		if _, err := os.Lstat(t.dir); errors.Is(err, fs.ErrNotExist) {
-			t.made = true
-		}
-		if err := os.MkdirAll(t.dir, 0o700); err != nil {
-			return nil, fmt.Errorf("the folder cannot be made: %w", err)
-		}
+		find = t.makeFolder
 	} else {
 		t.named = func(int) string { return path }
-		if err := t.findFile(); err != nil {
-			return nil, err
-		}
 	}
-	if t.lock, err = lockTarget(t.lockPath()); err != nil {
-		return nil, err
-	}
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, t.close())
-		}
-	}()
-	standing, drafts, err := t.look()
+	err := find()
 	if err != nil {
 		return nil, err
 	}
+	if t.lock, err = lockTarget(t.lockPath()); err == nil {
+		err = t.clear(fresh)
+	}
+	if err != nil {
+		return nil, errors.Join(err, t.close())
+	}
+	return t, nil
+}
+
+func (t *target) clear(fresh bool) error {
+	standing, drafts, err := t.look()
+	if err != nil {
+		return err
+	}
 	if fresh && len(standing) > 0 {
-		return nil, &ExistsError{Path: filepath.Join(filepath.Dir(t.named(0)), standing[0])}
+		return &ExistsError{Path: t.beside(standing[0])}
 	}
 	for _, name := range drafts {
 		if err := os.Remove(filepath.Join(t.dir, name)); err != nil {
-			return nil, fmt.Errorf("remove what an export that was killed has left: %w", err)
+			return fmt.Errorf("remove what an export that was killed has left: %w", err)
 		}
 	}
-	return t, nil
+	return nil
+}
+
+// beside is the path of another file of the target, as the user has it.
+func (t *target) beside(name string) string { return filepath.Join(filepath.Dir(t.named(0)), name) }
+
+func (t *target) makeFolder() error {
+	t.dir = filepath.Clean(t.path)
+	_, err := os.Lstat(t.dir)
+	t.made = errors.Is(err, fs.ErrNotExist)
+	if err := os.MkdirAll(t.dir, 0o700); err != nil {
+		return fmt.Errorf("the folder cannot be made: %w", err)
+	}
+	return nil
 }
 
 // findFile follows the path of a single file to its folder. A link is followed: what it leads to is what is written.
@@ -180,7 +190,7 @@ func (t *target) publish(parts []*draft, overwrite bool) error {
 		case d == nil && overwrite:
 			gone = append(gone, name)
 		case d == nil:
-			return &ExistsError{Path: filepath.Join(filepath.Dir(t.named(0)), name)}
+			return &ExistsError{Path: t.beside(name)}
 		case d.placed || overwrite:
 		default:
 			if d.placed, err = d.there(); err != nil {
@@ -195,7 +205,7 @@ func (t *target) publish(parts []*draft, overwrite bool) error {
 	if manifest != "" && (missing > 0 || len(gone) > 0) {
 		// It tells of other files than those that will be here.
 		if !overwrite {
-			return &ExistsError{Path: filepath.Join(filepath.Dir(t.named(0)), manifest)}
+			return &ExistsError{Path: t.beside(manifest)}
 		}
 		if err := os.Remove(filepath.Join(t.dir, manifest)); err != nil {
 			return err
