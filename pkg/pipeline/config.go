@@ -31,6 +31,7 @@ type Config struct {
 	Dir        string            // run folder; it exists and belongs to this run alone
 	Checkpoint *checkpoint.Store // holds the run, its jobs and their splits
 	Org        Org
+	Query      Pager       // of exports; nil when no job is one
 	IDs        *idmap.View // where jobs with an ID enter what their rows became; nil when none has
 	Jobs       []Job       // each waits for some of those before it, see Job; those that the checkpoint calls done are skipped
 	Options
@@ -117,6 +118,7 @@ type Job struct {
 	ID         string   // source column whose value names the row in the id map; "" = none
 	Limit      int64    // source rows to read; 0 = all
 	First      string   // job that has worked on the same source before; which rows were unique then holds again. "" = none
+	Export     *Export  // nil = the job is a load; else it has no source, mapping, key, id and limit
 	Reports    string   // folder of the reports below the run folder; "" = the run folder itself
 	// Grouped says that no two splits have rows with the same parent: rows of one split are in one ingest job at a time, of one internal
 	// batch, so that they cannot lock each other out.

@@ -56,6 +56,15 @@ const (
 	StepWriteReplaced Step = "write replaced"
 )
 
+// The steps of an export.
+const (
+	StepCallQuery   Step = "call query"
+	StepWriteQuery  Step = "write query"
+	StepCallPage    Step = "call page"
+	StepWritePage   Step = "write page"
+	StepCallPublish Step = "call publish"
+)
+
 // Steps lists all of them.
 var Steps = []Step{StepWriteRun, StepWriteClaims, StepWriteCut, StepDoneCut, StepCallCreate, StepWriteCreated, StepCallUpload,
 	StepWriteUploaded, StepWriteClosing, StepCallClose, StepWriteClosed, StepCallResults, StepWriteIDs, StepWriteReports, StepWriteSettled,

@@ -33,7 +33,7 @@ func Run(ctx context.Context, cfg Config) (Summary, error) {
 	}
 	r := &run{Config: cfg, halt: make(chan struct{}), flights: newThrottle(cfg.Concurrency, cfg.PutOff, cfg.Events.eased),
 		uploads: semaphore.NewWeighted(int64(cfg.Uploads)), reads: semaphore.NewWeighted(int64(cfg.Readers)),
-		settles: semaphore.NewWeighted(maxSettles), rests: semaphore.NewWeighted(int64(cfg.Concurrency)), waiter: newWaiter(cfg.Org, cfg.PollEvery)}
+		settles: semaphore.NewWeighted(maxSettles), downloads: semaphore.NewWeighted(maxDownloads), rests: semaphore.NewWeighted(int64(cfg.Concurrency)), waiter: newWaiter(cfg.Org, cfg.PollEvery)}
 	err := r.work(ctx)
 	if err != nil && ctx.Err() != nil {
 		err = context.Cause(ctx) // what fell over because of it does not matter
@@ -63,11 +63,12 @@ type run struct {
 	reports *reports
 	waiter  *waiter
 	// What all jobs share.
-	flights *throttle // chunks in the hands of loaders
-	uploads *semaphore.Weighted
-	reads   *semaphore.Weighted // splits that are read
-	settles *semaphore.Weighted // result indexes in memory
-	rests   *semaphore.Weighted // chunks that rest and have given their flight up meanwhile
+	flights   *throttle // chunks in the hands of loaders
+	uploads   *semaphore.Weighted
+	reads     *semaphore.Weighted // splits that are read
+	downloads *semaphore.Weighted // pages of exports
+	settles   *semaphore.Weighted // result indexes in memory
+	rests     *semaphore.Weighted // chunks that rest and have given their flight up meanwhile
 
 	halt      chan struct{} // closed: take no new rows, but see the chunks in flight through
 	haltOnce  sync.Once
@@ -221,6 +222,9 @@ func (j *jobRun) stop(cause error) { j.run.stop(fmt.Errorf("job %s: %w", j.Name,
 // work runs the two pools of the job: readers that cut chunks, loaders that see them through. It reports whether all rows are
 // settled; they are not when the run is stopped meanwhile.
 func (j *jobRun) work(ctx context.Context) (done bool, err error) {
+	if j.Export != nil {
+		return j.export(ctx)
+	}
 	splits, err := j.Checkpoint.Splits(ctx, j.Name)
 	if err != nil {
 		return false, err

@@ -35,9 +35,7 @@ func (t *tracker) begin(ctx context.Context, j *jobRun, splits []checkpoint.Spli
 	if err != nil {
 		return err
 	}
-	t.report, t.eased = j.Events.Progress, j.flights.less
-	t.p = Progress{Job: j.Name, Ledger: l, Since: time.Now()}
-	t.recorded, t.offset, t.inFlight = map[string]int64{}, map[string]int64{}, map[int64]flight{}
+	t.start(j, l)
 	for _, sp := range splits {
 		var spec sources.Split
 		var next sources.Position
@@ -52,6 +50,13 @@ func (t *tracker) begin(ctx context.Context, j *jobRun, splits []checkpoint.Spli
 	}
 	t.change(func() {})
 	return nil
+}
+
+// start begins with what an earlier process has recorded.
+func (t *tracker) start(j *jobRun, l checkpoint.Ledger) {
+	t.report, t.eased = j.Events.Progress, j.flights.less
+	t.p = Progress{Job: j.Name, Ledger: l, Since: time.Now()}
+	t.recorded, t.offset, t.inFlight = map[string]int64{}, map[string]int64{}, map[int64]flight{}
 }
 
 // change makes a change under the lock and tells the observer.
