@@ -218,7 +218,7 @@ func (l remains) judge(t testing.TB, dir string) verdict {
 	defer s.Close()
 	now := said(t, s)
 	list, err := s.Unsettled(ctx, "accounts")
-	for _, u := range list {
+	for _, u := range list[:min(len(list), 2)] { // each takes a while
 		u.BulkJob.SalesforceID = "750B"
 		if s.Advance(ctx, u.BulkJob, checkpoint.BulkClosed) == nil { // errors are as good as any
 			s.Settle(ctx, checkpoint.Settlement{BulkJob: u.BulkJob, Outcome: checkpoint.Outcome{Succeeded: u.BulkJob.Rows}})
