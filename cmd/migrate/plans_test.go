@@ -6,6 +6,7 @@ import (
 	"crypto/rand"
 	"database/sql"
 	"fmt"
+	"io/fs"
 	"net/url"
 	"os"
 	"os/exec"
@@ -78,7 +79,9 @@ func (p samplePlan) check(t *testing.T, address string) {
 func (p samplePlan) judge(t *testing.T, address string) *judge {
 	t.Helper()
 	state := t.TempDir()
-	t.Log("\n" + p.run(t, address, state))
+	out := p.run(t, address, state)
+	t.Log("\n" + out)
+	noPassword(t, address, out, state)
 	org, err := localorg.Open(localorg.Config{Dir: filepath.Join(onlyRun(t, state), localDirName), AccessToken: scriptToken})
 	if err != nil {
 		t.Fatal(err)
@@ -93,6 +96,33 @@ func (p samplePlan) judge(t *testing.T, address string) *judge {
 	j.want(t, p.parts)
 	j.dump(t, org, p.parts)
 	return j
+}
+
+// noPassword fails when the password of a database stands in the output of a run or in a file of it.
+func noPassword(t *testing.T, address, out, state string) {
+	t.Helper()
+	u, err := url.Parse(address)
+	if err != nil || u.User == nil {
+		return // a path
+	}
+	password, _ := u.User.Password()
+	secrets := []string{u.User.String(), "password=" + password}
+	if secret := holds([]byte(out), secrets); secret != "" {
+		t.Errorf("%q stands in the output", secret)
+	}
+	err = filepath.WalkDir(state, func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		data, err := os.ReadFile(path)
+		if secret := holds(data, secrets); secret != "" {
+			t.Errorf("%q stands in %s", secret, path)
+		}
+		return err
+	})
+	if err != nil {
+		t.Error(err)
+	}
 }
 
 // run runs the plan as a program of its own, and gives its output.
