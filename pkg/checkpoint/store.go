@@ -178,10 +178,14 @@ func OpenReadOnly(ctx context.Context, dir string) (*Store, error) {
 
 func openExisting(ctx context.Context, dir string, readOnly bool) (*Store, error) {
 	path := filepath.Join(dir, FileName)
-	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
+	info, err := os.Stat(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
 		return nil, fmt.Errorf("%s: %w", path, ErrNotFound)
-	} else if err != nil {
+	case err != nil:
 		return nil, fmt.Errorf("open checkpoint: %w", err)
+	case info.Size() == 0: // SQLite would remove its log
+		return nil, &DamagedError{Path: path, Err: errors.New("it is empty")}
 	}
 	if !readOnly {
 		if err := writable(path); err != nil {
@@ -192,7 +196,7 @@ func openExisting(ctx context.Context, dir string, readOnly bool) (*Store, error
 		}
 	}
 	s := open(path, true) // as it would else bring the log into a damaged file
-	err := s.check(ctx)
+	err = s.check(ctx)
 	if readOnly && err != nil && frozen(path) {
 		s.Close()
 		s = &Store{db: connect(path, url.Values{"immutable": {"1"}}), path: path}
