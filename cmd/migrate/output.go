@@ -233,6 +233,8 @@ func printLedger(w io.Writer, sum pipeline.Summary) {
 		fmt.Fprintf(w, "the ledger balances; %s not settled yet\n", count(l.Pending, "row"))
 	case l.Unaccounted > 0:
 		fmt.Fprintf(w, "THE LEDGER HAS A GAP: %s named by no result of the org, see %s\n", count(l.Unaccounted, "row"), pipeline.UnaccountedFile)
+	case !slices.ContainsFunc(sum.Jobs, func(j pipeline.JobSummary) bool { return j.Operation != exportOperation }):
+		fmt.Fprintln(w, "the ledger balances: the rows that the org has found are published")
 	default:
 		fmt.Fprintln(w, "the ledger balances: read = filtered + rejected + succeeded + failed + unprocessed")
 	}

@@ -14,6 +14,9 @@ import (
 
 // progressLine says where a job stands and what it waits for.
 func progressLine(p pipeline.Progress, now time.Time) string {
+	if p.Export {
+		return exportLine(p, now)
+	}
 	l := p.Ledger
 	read := l.Read + p.Encoding
 	var b strings.Builder
@@ -71,6 +74,28 @@ func progressLine(p pipeline.Progress, now time.Time) string {
 	}
 	if len(waits) > 0 {
 		fmt.Fprintf(&b, " · waiting: %s", strings.Join(waits, ", "))
+	}
+	return b.String()
+}
+
+// exportLine is progressLine for a job that brings rows out of the org.
+func exportLine(p pipeline.Progress, now time.Time) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s %s", p.Job, number(p.Ledger.Read))
+	if p.Found > 0 {
+		fmt.Fprintf(&b, "/%s %d%%", number(p.Found), p.Ledger.Read*100/p.Found)
+	}
+	fmt.Fprintf(&b, " fetched, %s", count(p.Ledger.Chunks, "page"))
+	if took := now.Sub(p.Since); took > time.Second && p.Ledger.Read > 0 {
+		fmt.Fprintf(&b, " · %s rows/s", number(int64(float64(p.Ledger.Read)/took.Seconds())))
+	}
+	switch {
+	case p.Queued > 0:
+		fmt.Fprintf(&b, " · waiting: %s queued in the org", count(int64(p.Queued), "query job"))
+	case p.Processing > 0:
+		fmt.Fprintf(&b, " · waiting: %s processed by the org, %s found so far", count(int64(p.Processing), "query job"), count(p.InOrg, "row"))
+	case p.Found > 0 && p.Ledger.Read == p.Found && p.Ledger.Pending > 0:
+		b.WriteString(" · waiting: what is fetched is being written")
 	}
 	return b.String()
 }

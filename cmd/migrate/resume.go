@@ -71,6 +71,9 @@ func (a *app) resume(ctx context.Context, dir, command string, org orgSpec, chan
 	if err := change(&spec); err != nil {
 		return err
 	}
+	if spec.Export != nil {
+		return a.resumeExport(ctx, dir, store, run, spec, org, lock.Dead, out)
+	}
 	done := map[string]bool{}
 	known, err := store.Jobs(ctx)
 	if err != nil {
@@ -122,4 +125,19 @@ func readSpec(ctx context.Context, store *checkpoint.Store) (checkpoint.Run, run
 		return run, spec, fmt.Errorf("run %s: its plan cannot be read: %w", run.ID, err)
 	}
 	return run, spec, nil
+}
+
+// resumeExport goes on with an export.
+func (a *app) resumeExport(ctx context.Context, dir string, store *checkpoint.Store, run checkpoint.Run, spec runSpec, org orgSpec, dead *checkpoint.Holder, out *output) (err error) {
+	var recorded orgSpec
+	if err := json.Unmarshal([]byte(run.Org), &recorded); err != nil {
+		return fmt.Errorf("run %s: its org cannot be read: %w", run.ID, err)
+	}
+	conn, err := a.reconnect(ctx, run.ID, recorded, org, dir)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, conn.Close()) }()
+	out.resume(dir, conn.title, run, dead)
+	return a.workExport(ctx, dir, store, conn, spec, out)
 }

@@ -31,13 +31,15 @@ const scriptToken = "00D5g0000000001!tOkEn-of-the-ScRiPt"
 // orgCommand is the command "org" of scripts:
 //
 //	org start [-start-delay D] [-batch-time D] [-client ID:SECRET] [-jwt PUBLIC.pem] [-password PASSWORD:TOKEN] [-rotate] [-token-life D] [-daily-batches N]
-//	          [-daily-api N] [-daily-records N] [-daily-query-jobs N] [-jobs-per-page N]
+//	          [-daily-api N] [-daily-records N] [-daily-query-jobs N] [-jobs-per-page N] [-result-page N]
 //	                                   start it; ORG is its address, MIGRATE_INSTANCE_URL and MIGRATE_ACCESS_TOKEN lead to it
 //	org open FOLDER                    open the one that a run with --org local left behind; * is allowed
 //	org count OBJECT N                 it holds N records
 //	org once OBJECT FIELD N            it holds N records, and the field has another value in each
 //	org wait OBJECT N                  wait until it holds N records or more
 //	org called ENDPOINT N [soon]       the endpoint, such as 'POST jobs/ingest', was called N times; soon waits for it
+//	org slow ENDPOINT DELAY            each such call is answered so much later
+//	org mend                           the end of faults and delays
 //	org fault ENDPOINT KIND [TIMES [BYTES]]
 //	                                   make calls fail; see localorg.Fault; "limit" refuses them as beyond the daily API limit, "forbidden" for want of a permission
 //	org records OBJECT FIELD… FILE     write the fields of all records as CSV, sorted by line; ParentId:Account.Name is the name of the parent
@@ -115,6 +117,13 @@ func orgCommand(ts *testscript.TestScript, neg bool, args []string) {
 			f.Bytes = int64(number10(ts, a[3]))
 		}
 		ts.Check(s.org.Fault(f))
+	case "slow":
+		a := need(2)
+		d, err := time.ParseDuration(a[1])
+		ts.Check(err)
+		ts.Check(s.org.Fault(localorg.Fault{Endpoint: a[0], Kind: localorg.FaultSlowReply, Delay: d, Times: -1}))
+	case "mend":
+		s.org.ClearFaults()
 	case "records":
 		a := need(3)
 		writeRecords(ts, s.org.Org, a[0], a[1:len(a)-1], a[len(a)-1])
@@ -142,6 +151,7 @@ func startOrg(ts *testscript.TestScript, args []string) *scriptOrg {
 	f.Int64Var(&cfg.DailyAPI, "daily-api", 0, "")
 	f.Int64Var(&cfg.DailyRecords, "daily-records", 0, "")
 	f.Int64Var(&cfg.DailyQueryJobs, "daily-query-jobs", 0, "")
+	f.IntVar(&cfg.ResultPage, "result-page", 0, "")
 	f.IntVar(&cfg.JobsPerPage, "jobs-per-page", 0, "")
 	f.StringVar(&client, "client", "", "")
 	f.StringVar(&key, "jwt", "", "")

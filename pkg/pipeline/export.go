@@ -78,6 +78,7 @@ func (j *jobRun) export(ctx context.Context) (done bool, err error) {
 		return false, err
 	}
 	j.track.start(j, ledger)
+	j.track.p.Export = true
 	if j.Events.JobStarted != nil {
 		j.Events.JobStarted(j.Name)
 	}
@@ -91,6 +92,7 @@ func (j *jobRun) export(ctx context.Context) (done bool, err error) {
 	g, work := errgroup.WithContext(ctx)
 	for i, sp := range splits {
 		if sp.State == checkpoint.SplitRead {
+			j.track.change(func() { j.track.p.Found += sp.Rows })
 			continue
 		}
 		s := &slice{j: j, Split: sp, number: int64(i), pages: map[int64]pagePlace{}}
@@ -112,6 +114,7 @@ func (j *jobRun) export(ctx context.Context) (done bool, err error) {
 	if err := os.RemoveAll(j.pageDir()); err != nil {
 		j.Events.warn(j.Name, fmt.Sprintf("pages that are not needed any more are left: %v", err))
 	}
+	os.Remove(filepath.Dir(j.pageDir())) // if that of no other job is in it
 	if j.Events.JobDone != nil {
 		l, err := j.Checkpoint.Ledger(ctx, j.Name)
 		if err != nil {
@@ -172,6 +175,9 @@ func (s *slice) fetch(ctx context.Context) error {
 
 // restart forgets the query job of the slice and what it has brought: another job may find other rows.
 func (s *slice) restart(ctx context.Context) error {
+	if s.state.Complete {
+		s.j.track.change(func() { s.j.track.p.Found -= s.state.Rows })
+	}
 	s.state = sliceState{Jobs: s.state.Jobs + 1}
 	next, err := json.Marshal(s.state)
 	if err != nil {
@@ -222,6 +228,7 @@ func (s *slice) fetchOnce(ctx context.Context) error {
 			return err
 		}
 	}
+	s.j.track.change(func() { s.j.track.p.Found += s.state.Rows })
 	if err := s.download(ctx); err != nil || s.j.stopped() {
 		return err
 	}
