@@ -15,6 +15,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -60,7 +61,7 @@ func run(ctx context.Context, args []string, env func(string) (string, bool), st
 	if code != codeOK {
 		err = withAdvice(err)
 	}
-	if code == codeInterrupted {
+	if code == codeInterrupted && !errors.Is(err, errInterrupted) {
 		err = fmt.Errorf("%w: %w", errInterrupted, err)
 	}
 	if err != nil {
@@ -91,6 +92,7 @@ func withInterrupt(ctx context.Context, stderr io.Writer) (context.Context, func
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
 	done := make(chan struct{})
+	var told sync.WaitGroup
 	go func() {
 		for n := 0; ; n++ {
 			select {
@@ -101,11 +103,13 @@ func withInterrupt(ctx context.Context, stderr io.Writer) (context.Context, func
 			if n > 0 {
 				os.Exit(codeInterrupted)
 			}
-			fmt.Fprintln(stderr, "\ninterrupted: saving the state; once more to end at once")
 			cancel(errInterrupted)
+			// Where nobody reads it, it must not keep the second one from its effect.
+			told.Go(func() { fmt.Fprintln(stderr, "\ninterrupted: saving the state; once more to end at once") })
 		}
 	}()
 	return ctx, func() {
+		told.Wait()
 		signal.Stop(signals)
 		close(done)
 		cancel(nil)
@@ -130,7 +134,7 @@ func (a *app) command() *cobra.Command {
 	f.BoolVar(&a.global.json, "json", false, "print JSON lines on stdout")
 	f.BoolVarP(&a.global.quiet, "quiet", "q", false, "no progress")
 	f.BoolVarP(&a.global.verbose, "verbose", "v", false, "tell each request and each step")
-	root.AddCommand(a.initCommand(), a.loadCommand(), a.exportCommand(), a.runCommand(), a.planCommand(), a.rehearseCommand(), a.resumeCommand(), a.retryCommand(), a.runsCommand(), a.statusCommand(),
+	root.AddCommand(a.initCommand(), a.loadCommand(), a.runCommand(), a.planCommand(), a.rehearseCommand(), a.resumeCommand(), a.retryCommand(), a.runsCommand(), a.statusCommand(),
 		a.previewCommand(), a.describeCommand(), a.limitsCommand(), a.orgCommand(), a.versionCommand())
 	return root
 }

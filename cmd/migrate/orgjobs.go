@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -263,20 +264,14 @@ func (a *app) mayAbort(ctx context.Context, o orgJobs, n int) error {
 		return usagef("nothing is aborted: there is no terminal on which to ask; say --yes if that is what you want")
 	}
 	fmt.Fprintf(a.stderr, "abort %s? rows that the org has worked on stay as they are. [y/N] ", count(int64(n), "job"))
-	answer := make(chan string, 1)
-	go func() { // a read cannot be interrupted; it ends with the process
-		line, _ := bufio.NewReader(in).ReadString('\n')
-		answer <- strings.ToLower(strings.TrimSpace(line))
-	}()
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case line := <-answer:
-		if line != "y" && line != "yes" {
-			return errors.New("nothing is aborted")
+	line, err := bufio.NewReader(a.input(ctx)).ReadString('\n')
+	if answer := strings.ToLower(strings.TrimSpace(line)); answer != "y" && answer != "yes" {
+		if errors.Is(err, io.EOF) {
+			err = nil
 		}
-		return nil
+		return errors.Join(errors.New("nothing is aborted"), err)
 	}
+	return nil
 }
 
 // abortOrphans aborts jobs one after another and tells of each. A job that is refused does not keep the others; an org that takes no calls

@@ -25,7 +25,6 @@ type runSpec struct {
 	Options pipeline.Options `json:"options"`
 	Parent  string           `json:"parent,omitempty"`     // the run whose bad rows this one sends again
 	Reserve reserve          `json:"reserve_api,omitzero"` // API calls that it leaves to others
-	Export  *exportSpec      `json:"export,omitempty"`     // the run is an export; then Plan has no jobs
 	IDs     int64            `json:"ids,omitempty"`        // newest entry of the id map when the run began: what it may refer to
 }
 
@@ -149,7 +148,7 @@ func (a *app) findFiles(ctx context.Context, list []plan.Job, dir string, ask fu
 		}
 		if slices.Equal(s.Paths, []string{"-"}) {
 			path := filepath.Join(mustAbs(dir), standardInput)
-			if err := sources.Spool(ctx, a.stdin, path); err != nil {
+			if err := sources.Spool(ctx, a.input(ctx), path); err != nil {
 				return nil, err
 			}
 			s.Paths, s.Names = []string{path}, map[string]string{path: sources.StandardInput}
@@ -244,6 +243,9 @@ func (a *app) work(ctx context.Context, dir string, store *checkpoint.Store, con
 	if conn.local != nil {
 		cfg.PollEvery = localPoll // its calls cost nothing
 	} else if err := out.limits(ctx, conn.Client, store, jobs, spec.Options); err != nil {
+		if sum, e := pipeline.Summarize(context.WithoutCancel(ctx), store); e == nil {
+			out.summary(dir, sum, conn.Client, err) // there is a run by now
+		}
 		return err
 	}
 	out.jobs(jobs)
