@@ -74,8 +74,9 @@ func (m *mySQL) look(ctx context.Context) ([]standing, error) {
 			coalesce(c.CHARACTER_MAXIMUM_LENGTH, c.DATETIME_PRECISION, c.NUMERIC_PRECISION, 0), coalesce(c.NUMERIC_SCALE, 0),
 			c.DATA_TYPE LIKE '%text', coalesce(c.COLLATION_NAME, ''),
 			c.IS_NULLABLE = 'NO' AND c.COLUMN_DEFAULT IS NULL AND c.EXTRA NOT LIKE '%auto_increment%' AND c.EXTRA NOT LIKE '%GENERATED%',
-			EXISTS (SELECT 1 FROM information_schema.STATISTICS s WHERE s.TABLE_SCHEMA = c.TABLE_SCHEMA AND s.TABLE_NAME = c.TABLE_NAME AND s.NON_UNIQUE = 0
-				GROUP BY s.INDEX_NAME HAVING count(*) = 1 AND max(s.COLUMN_NAME) = c.COLUMN_NAME AND max(s.SUB_PART) IS NULL)
+			coalesce((SELECT s.INDEX_NAME FROM information_schema.STATISTICS s WHERE s.TABLE_SCHEMA = c.TABLE_SCHEMA AND s.TABLE_NAME = c.TABLE_NAME AND s.NON_UNIQUE = 0
+				GROUP BY s.INDEX_NAME HAVING count(*) = 1 AND max(s.COLUMN_NAME) = c.COLUMN_NAME AND max(s.SUB_PART) IS NULL
+				ORDER BY s.INDEX_NAME = 'PRIMARY' DESC LIMIT 1), '')
 		FROM information_schema.COLUMNS c WHERE c.TABLE_SCHEMA = ? AND c.TABLE_NAME = ? ORDER BY c.ORDINAL_POSITION`, m.name.schema, m.name.table)
 	if err != nil {
 		return nil, err
@@ -84,9 +85,10 @@ func (m *mySQL) look(ctx context.Context) ([]standing, error) {
 	var table []standing
 	for rows.Next() {
 		var s standing
-		if err := rows.Scan(&s.name, &s.typ, &s.base, &s.size, &s.scale, &s.bytes, &s.collated, &s.required, &s.unique); err != nil {
+		if err := rows.Scan(&s.name, &s.typ, &s.base, &s.size, &s.scale, &s.bytes, &s.collated, &s.required, &s.index); err != nil {
 			return nil, err
 		}
+		s.unique = s.index != ""
 		table = append(table, s)
 	}
 	return table, rows.Err()

@@ -91,7 +91,7 @@ func (m *mySQL) single(ctx context.Context) error {
 		"CREATE TEMPORARY TABLE "+double+" (migrate_row bigint unsigned PRIMARY KEY)",
 		"INSERT INTO "+double+" SELECT migrate_row FROM (SELECT migrate_row, row_number() OVER (PARTITION BY "+m.quote(m.key.name)+" ORDER BY "+newer+
 			"migrate_row DESC) AS n FROM "+m.stagingName()+") numbered WHERE n > 1",
-		"DELETE s FROM "+double+" d STRAIGHT_JOIN "+m.stagingName()+" s ON s.migrate_row = d.migrate_row")
+		"DELETE s FROM "+double+" d STRAIGHT_JOIN "+m.stagingName()+" s FORCE INDEX (PRIMARY) ON s.migrate_row = d.migrate_row")
 	return err
 }
 
@@ -102,7 +102,7 @@ func (m *mySQL) first(ctx context.Context) error {
 		"INSERT INTO "+beside+" ("+m.theirs()+") SELECT "+m.ours()+" FROM "+m.stagingName()); err != nil {
 		return err
 	}
-	if err := m.remove(ctx, beside); err != nil {
+	if err := m.remove(ctx, beside, "PRIMARY"); err != nil {
 		return err
 	}
 	return m.rename(ctx)
@@ -111,7 +111,8 @@ func (m *mySQL) first(ctx context.Context) error {
 // merge overwrites the rows that are there, takes them from the staging table, inserts what is left, and deletes. An upsert would also
 // overwrite rows that are the same by another unique index.
 func (m *mySQL) merge(ctx context.Context) error {
-	join := m.stagingName() + " s STRAIGHT_JOIN " + m.quoted() + " t ON t." + m.quote(m.key.at) + " = s." + m.quote(m.key.name)
+	index := m.before[slices.IndexFunc(m.before, func(s standing) bool { return s.name == m.key.at })].index
+	join := m.stagingName() + " s STRAIGHT_JOIN " + m.byKey(m.quoted(), index, "s")
 	set := list(slices.DeleteFunc(slices.Clone(m.columns), func(c column) bool { return c.key }), ", ",
 		func(c *column) string { return "t." + m.quote(c.at) + " = s." + m.quote(c.name) })
 	if set != "" {
@@ -126,14 +127,20 @@ func (m *mySQL) merge(ctx context.Context) error {
 	if _, err := m.exec(ctx, "DELETE s FROM "+join, "INSERT INTO "+m.quoted()+" ("+m.theirs()+") SELECT "+m.ours()+" FROM "+m.stagingName()); err != nil {
 		return err
 	}
-	return m.remove(ctx, m.quoted())
+	return m.remove(ctx, m.quoted(), index)
 }
 
 // remove deletes the rows with the keys that Delete was given.
-func (m *mySQL) remove(ctx context.Context, table string) (err error) {
+func (m *mySQL) remove(ctx context.Context, table, index string) (err error) {
 	if m.deletes == 0 || m.key.typ != arrow.STRING {
 		return nil
 	}
-	m.deleted, err = m.exec(ctx, "DELETE t FROM "+m.deletesName()+" d STRAIGHT_JOIN "+table+" t ON t."+m.quote(m.key.at)+" = d."+m.quote(m.key.name))
+	m.deleted, err = m.exec(ctx, "DELETE t FROM "+m.deletesName()+" d STRAIGHT_JOIN "+m.byKey(table, index, "d"))
 	return err
+}
+
+// byKey joins a table by its key. The index is forced: while the server thinks that a young table is empty, it would read all of it for
+// each row.
+func (m *mySQL) byKey(table, index, to string) string {
+	return table + " t FORCE INDEX (" + m.quote(index) + ") ON t." + m.quote(m.key.at) + " = " + to + "." + m.quote(m.key.name)
 }

@@ -38,6 +38,7 @@ type standing struct {
 	collated string // collation, where that matters
 	required bool   // must be given: not null, and nothing fills it
 	unique   bool   // the only column of a unique index
+	index    string // the name of that, where it matters
 }
 
 // readSchema takes the columns from the schema, and refuses what no database takes.
