@@ -134,7 +134,7 @@ func (a *app) command() *cobra.Command {
 	f.BoolVar(&a.global.json, "json", false, "print JSON lines on stdout")
 	f.BoolVarP(&a.global.quiet, "quiet", "q", false, "no progress")
 	f.BoolVarP(&a.global.verbose, "verbose", "v", false, "tell each request and each step")
-	root.AddCommand(a.initCommand(), a.loadCommand(), a.runCommand(), a.planCommand(), a.rehearseCommand(), a.resumeCommand(), a.retryCommand(), a.runsCommand(), a.statusCommand(),
+	root.AddCommand(a.initCommand(), a.loadCommand(), a.exportCommand(), a.runCommand(), a.planCommand(), a.rehearseCommand(), a.resumeCommand(), a.retryCommand(), a.runsCommand(), a.statusCommand(),
 		a.previewCommand(), a.describeCommand(), a.limitsCommand(), a.orgCommand(), a.versionCommand())
 	return root
 }

@@ -25,6 +25,7 @@ type runSpec struct {
 	Options pipeline.Options `json:"options"`
 	Parent  string           `json:"parent,omitempty"`     // the run whose bad rows this one sends again
 	Reserve reserve          `json:"reserve_api,omitzero"` // API calls that it leaves to others
+	Export  *exportSpec      `json:"export,omitempty"`     // the run is an export; then Plan has no jobs
 	IDs     int64            `json:"ids,omitempty"`        // newest entry of the id map when the run began: what it may refer to
 }
 
