@@ -153,7 +153,7 @@ func (m *matrixTrial) complete(often rate) {
 	m.t.Helper()
 	most := 12
 	if often.share > 0 {
-		most = 100
+		most = 500 // where 30 % of all calls stop the run, it seldom gets far
 	}
 	for {
 		before, began := m.callsMade(), time.Now()
@@ -305,4 +305,22 @@ func (r *trial) put(spec bulk2.Spec, text []byte) {
 	if err != nil || job.State != bulk2.StateJobComplete || job.Failed > 0 {
 		r.t.Fatalf("%+v, %v", job, err)
 	}
+}
+
+// balance counts the rows that should be in the org and are not, and those that are there once too often.
+func (l *load) balance(org *localorg.Org) (lost, twice int) {
+	missing := map[string]int{}
+	for _, r := range l.rows {
+		if r.fate == "" {
+			missing[r.mark]++
+		}
+	}
+	for r := range org.Records(l.Object, "Description") {
+		missing[r[0]]--
+	}
+	for _, n := range missing {
+		lost += max(n, 0)
+		twice += max(-n, 0)
+	}
+	return lost, twice
 }
