@@ -191,9 +191,10 @@ func (s *settlement) count(full bool) {
 		s.nothingRan = true
 		s.differs = 0
 	case s.job.State == bulk2.StateFailed && isQuota(s.job.Message):
-		// Rows beyond the daily allocation are in no result set (Bulk API 2.0 guide, Get Job Unprocessed Record Results).
-		s.overQuota = true
-		s.differs = 0
+		// Rows beyond the daily allocation are in no result set (Bulk API 2.0 guide, Get Job Unprocessed Record Results). Those that the
+		// org has processed are: as long as one of them is missing, it could be any of those without a result.
+		s.differs = max(0, s.job.Processed-failed-succeeded)
+		s.overQuota = s.differs == 0
 	default: // the counts of a failed or aborted job are not promised to fit, its sets are
 		s.differs = abs(s.c.bulk.Rows - failed - succeeded - unprocessed)
 	}
