@@ -115,7 +115,7 @@ func (a *app) startExport(ctx context.Context, query string, spec exportSpec, n 
 		return err
 	}
 	name := strings.ToLower(spec.Object)
-	store, err := checkpoint.Create(ctx, dir, checkpoint.Run{ID: filepath.Base(dir), Created: time.Now(), Command: n.command, Plan: string(text), Org: string(orgText)},
+	store, err := checkpoint.Create(ctx, dir, checkpoint.Run{ID: filepath.Base(dir), Created: beginning(ctx, dir, time.Now()), Command: n.command, Plan: string(text), Org: string(orgText)},
 		[]checkpoint.Job{{Name: name, Object: spec.Object, Operation: exportOperation, Spec: "{}"}},
 		[]checkpoint.Split{{Job: name, ID: "1", Spec: string(slice), Next: "{}"}})
 	if err != nil {

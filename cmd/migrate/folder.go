@@ -32,6 +32,9 @@ func (a *app) stateDir(plan string) string {
 	return defaultStateDir
 }
 
+// runTimeForm begins the names of run folders.
+const runTimeForm = "20060102-1504"
+
 // newRunFolder makes an empty run folder named by the time and what is loaded.
 func newRunFolder(state, name string, now time.Time) (string, error) {
 	runs := filepath.Join(state, runsDirName)
@@ -48,7 +51,7 @@ func newRunFolder(state, name string, now time.Time) (string, error) {
 		}
 		return '-'
 	}, strings.ToLower(name))
-	base := now.Format("20060102-1504") + "-" + name
+	base := now.Format(runTimeForm) + "-" + name
 	for n := 1; ; n++ {
 		dir := filepath.Join(runs, base)
 		if n > 1 {
@@ -63,6 +66,22 @@ func newRunFolder(state, name string, now time.Time) (string, error) {
 		}
 		return dir, nil
 	}
+}
+
+// beginning is when the run of a new folder began: now, or right behind the newest run there is, where the clock has gone back since. So the
+// newest run is the one that was begun last.
+func beginning(ctx context.Context, dir string, now time.Time) time.Time {
+	entries, _ := os.ReadDir(filepath.Dir(dir))
+	recent := now.Add(-26 * time.Hour).Format(runTimeForm) // names bear the local time, of any zone
+	for _, e := range entries {
+		if e.Name() < recent || e.Name() == filepath.Base(dir) {
+			continue
+		}
+		if other := readRunInfo(ctx, filepath.Join(filepath.Dir(dir), e.Name())); other.err == nil && !other.run.Created.Before(now) {
+			now = other.run.Created.Add(1)
+		}
+	}
+	return now
 }
 
 // runInfo is a run folder with what its checkpoint says.

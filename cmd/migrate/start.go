@@ -230,7 +230,7 @@ func create(ctx context.Context, dir, command string, spec runSpec, org orgSpec,
 			splitRows = append(splitRows, checkpoint.Split{Job: j.Name, ID: s.ID, Spec: string(text), Next: string(next)})
 		}
 	}
-	run := checkpoint.Run{ID: filepath.Base(dir), Created: time.Now(), Command: command, Plan: string(specText), Org: string(orgText)}
+	run := checkpoint.Run{ID: filepath.Base(dir), Created: beginning(ctx, dir, time.Now()), Command: command, Plan: string(specText), Org: string(orgText)}
 	return checkpoint.Create(ctx, dir, run, jobRows, splitRows)
 }
 
