@@ -304,27 +304,31 @@ func printNext(w io.Writer, dir string, sum pipeline.Summary, err error) {
 			return
 		}
 		fmt.Fprintf(w, "go on with: %s resume %s\n", invocation(), runArg(dir))
-	case sum.Total.Failed+sum.Total.Unprocessed > 0:
-		var job, file string
-		for _, j := range sum.Jobs {
-			if j.Ledger.Failed+j.Ledger.Unprocessed == 0 {
-				continue
-			}
-			file = filepath.Join(reportFolder(dir, sum, j.Name), pipeline.FailedFile)
-			if j.Ledger.Failed == 0 {
-				file = filepath.Join(reportFolder(dir, sum, j.Name), pipeline.UnprocessedFile)
-			}
-			if len(sum.Jobs) > 1 {
-				job = " --job " + shellWord(j.Name)
-			}
-			break
-		}
+	case sum.Total.Failed > 0:
+		file, job := firstWith(dir, sum, pipeline.FailedFile, func(l checkpoint.Ledger) bool { return l.Failed > 0 })
 		fmt.Fprintf(w, "put the rows right in a copy of %s, then: %s retry %s%s --with COPY.csv\n", file, invocation(), runArg(dir), job)
+	case sum.Total.Unprocessed > 0:
+		fmt.Fprintf(w, "the org did not try them; to send them as they are: %s retry %s\n", invocation(), runArg(dir))
 	case sum.Total.Rejected > 0:
-		fmt.Fprintf(w, "put the rejected rows right in a copy of their report, then: %s retry %s --with COPY.csv\n", invocation(), runArg(dir))
+		file, job := firstWith(dir, sum, pipeline.RejectedFile, func(l checkpoint.Ledger) bool { return l.Rejected > 0 })
+		fmt.Fprintf(w, "put the rejected rows right in a copy of %s, then: %s retry %s%s --with COPY.csv\n", file, invocation(), runArg(dir), job)
 	case err == nil:
 		printBroken(w, sum)
 	}
+}
+
+// firstWith is the report of the first job that has such rows, and the flag that names the job where there are several.
+func firstWith(dir string, sum pipeline.Summary, report string, has func(checkpoint.Ledger) bool) (file, flag string) {
+	for _, j := range sum.Jobs {
+		if !has(j.Ledger) {
+			continue
+		}
+		if len(sum.Jobs) > 1 {
+			flag = " --job " + shellWord(j.Name)
+		}
+		return filepath.Join(reportFolder(dir, sum, j.Name), report), flag
+	}
+	return "", ""
 }
 
 // printBroken points from a sample that ran well to its twin with faults.
