@@ -60,17 +60,17 @@ func TestTortureCrash(t *testing.T) {
 	}
 }
 
-// prepare makes a run of one operation: 1,000 rows, some of which the org refuses, over records that the org holds; behind inserts their
+// prepare makes a run of one operation: 600 rows in 3 chunks, some of which the org refuses, over records that the org holds; behind inserts their
 // children.
 func (r *rig) prepare(t testing.TB, op bulk2.Operation) {
 	t.Helper()
 	dir := t.TempDir()
 	if op == bulk2.Insert {
-		parents := accountLoad(t, dir, 1, 1000)
-		r.load(t, parents, childLoad(t, dir, parents, 300))
+		parents := accountLoad(t, dir, 1, 600)
+		r.load(t, parents, childLoad(t, dir, parents, 200))
 		return
 	}
-	const rows, here = 1000, 700 // rows, and records that are there before
+	const rows, here = 600, 420 // rows, and records that are there before
 	ids := r.seed(t, here)
 	l := &load{Name: "accounts", Object: "Account", Operation: op, Unique: []string{"_no"}, Remember: true, before: here}
 	key := "Id"
@@ -142,7 +142,7 @@ func (r *rig) seed(t testing.TB, n int) map[string]string {
 // faults lets some of the calls to come fail, some of the rows, and some of the jobs.
 func (r *rig) faults(t testing.TB, rng *rand.Rand) {
 	t.Helper()
-	r.lock(t, localorg.Rule{Every: 1 + rng.IntN(5), Times: 1 + rng.IntN(400)})
+	r.lock(t, localorg.Rule{Every: 1 + rng.IntN(5), Times: 1 + rng.IntN(250)})
 	fault := func(f localorg.Fault) {
 		if err := r.org.Fault(f); err != nil {
 			t.Fatal(err)
