@@ -103,7 +103,7 @@ func TestModelFound(t *testing.T) {
 func modelRuns() int {
 	info, _ := debug.ReadBuildInfo()
 	if slices.Contains(info.Settings, debug.BuildSetting{Key: "-race", Value: "true"}) {
-		return 200
+		return 100
 	}
 	return 10_000
 }
