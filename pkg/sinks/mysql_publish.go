@@ -82,6 +82,10 @@ func (m *mySQL) rename(ctx context.Context) error {
 
 // single leaves one of the staged rows with the same key. A temporary table can stand in a statement once only.
 func (m *mySQL) single(ctx context.Context) error {
+	var doubles int64
+	if err := m.conn.QueryRowContext(ctx, "SELECT count(*) - count(DISTINCT "+m.quote(m.key.name)+") FROM "+m.stagingName()).Scan(&doubles); err != nil || doubles == 0 {
+		return err // most have none, and numbering the rows takes three times as long
+	}
 	newer := ""
 	if m.newer != nil {
 		newer = m.quote(m.newer.name) + " DESC, " // null comes last
@@ -108,15 +112,15 @@ func (m *mySQL) first(ctx context.Context) error {
 	return m.rename(ctx)
 }
 
-// merge overwrites the rows that are there, takes them from the staging table, inserts what is left, and deletes. An upsert would also
-// overwrite rows that are the same by another unique index.
+// merge overwrites the rows that are there, inserts the others, and deletes. An upsert would also overwrite rows that are the same by
+// another unique index.
 func (m *mySQL) merge(ctx context.Context) error {
 	index := m.before[slices.IndexFunc(m.before, func(s standing) bool { return s.name == m.key.at })].index
-	join := m.stagingName() + " s STRAIGHT_JOIN " + m.byKey(m.quoted(), index, "s")
+	table := m.byKey(m.quoted(), index, "s")
 	set := list(slices.DeleteFunc(slices.Clone(m.columns), func(c column) bool { return c.key }), ", ",
 		func(c *column) string { return "t." + m.quote(c.at) + " = s." + m.quote(c.name) })
 	if set != "" {
-		update := "UPDATE " + join + " SET " + set
+		update := "UPDATE " + m.stagingName() + " s STRAIGHT_JOIN " + table + " SET " + set
 		if m.newer != nil {
 			update += " WHERE (s." + m.quote(m.newer.name) + " < t." + m.quote(m.newer.at) + ") IS NOT TRUE"
 		}
@@ -124,7 +128,9 @@ func (m *mySQL) merge(ctx context.Context) error {
 			return err
 		}
 	}
-	if _, err := m.exec(ctx, "DELETE s FROM "+join, "INSERT INTO "+m.quoted()+" ("+m.theirs()+") SELECT "+m.ours()+" FROM "+m.stagingName()); err != nil {
+	ours := list(m.columns, ", ", func(c *column) string { return "s." + m.quote(c.name) })
+	if _, err := m.exec(ctx, "INSERT INTO "+m.quoted()+" ("+m.theirs()+") SELECT "+ours+" FROM "+m.stagingName()+" s LEFT JOIN "+table+
+		" WHERE t."+m.quote(m.key.at)+" IS NULL"); err != nil {
 		return err
 	}
 	return m.remove(ctx, m.quoted(), index)
