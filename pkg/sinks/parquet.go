@@ -36,6 +36,9 @@ const (
 	pieceBytes = 8 << 20
 )
 
+// pagesBytes is what the pages that are being filled take, over all columns: each column has one, and two or three more of its size to pack it.
+const pagesBytes = 8 << 20
+
 // codec is a way of compressing pages, and how hard it tries. zstd at 3, its own default, takes twice as long for files 2 % smaller.
 type codec struct {
 	compression compress.Compression
@@ -95,6 +98,7 @@ func (e *parquetEncoder) open(first []arrow.Array) (err error) {
 	props := []pq.WriterProperty{
 		pq.WithCreatedBy("migrate"), pq.WithVersion(pq.V2_LATEST), pq.WithStoreDecimalAsInteger(true),
 		pq.WithCompression(c.compression), pq.WithCompressionLevel(c.level), pq.WithDictionaryDefault(false),
+		pq.WithDataPageSize(int64(min(max(pagesBytes/len(e.columns), 32<<10), 1<<20))),
 	}
 	for i, col := range first {
 		props = append(props, pq.WithDictionaryFor(e.columns[i], repeats(col)))
