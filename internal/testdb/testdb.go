@@ -67,7 +67,8 @@ var mariadb = &server{
 			return "", nil, err
 		}
 		cmd := asNobody(dir, bin["mariadbd"], "--no-defaults", "--datadir="+data, fmt.Sprintf("--port=%d", port), "--bind-address=127.0.0.1",
-			"--socket="+filepath.Join(dir, "s.sock"), "--init-file="+init, "--innodb-flush-log-at-trx-commit=0", "--skip-log-bin")
+			"--socket="+filepath.Join(dir, "s.sock"), "--tmpdir="+dir, // a server that starts clears its own
+			"--init-file="+init, "--innodb-flush-log-at-trx-commit=0", "--skip-log-bin")
 		return fmt.Sprintf("mysql://tester:secret@127.0.0.1:%d/tests", port), cmd, nil
 	},
 }

@@ -24,6 +24,7 @@ type mySQL struct {
 	lines  *textReader
 	before []standing // the table at the beginning; none: it was not there
 	bin    string     // a collation that tells all texts apart
+	locked bool       // the tables beside are this export's
 }
 
 // readers numbers the names of readers, which the driver keeps for the whole process.
@@ -105,10 +106,10 @@ func (m *mySQL) begin(ctx context.Context) (err error) {
 func (m *mySQL) lock(ctx context.Context) error {
 	var locked sql.NullInt64
 	name := fmt.Sprintf("migrate %x", sha256.Sum256([]byte(m.quoted())))[:60]
-	if err := m.conn.QueryRowContext(ctx, "SELECT get_lock(?, 30)", name).Scan(&locked); err != nil {
+	if err := m.conn.QueryRowContext(ctx, "SELECT get_lock(?, 10)", name).Scan(&locked); err != nil {
 		return err
 	}
-	if locked.Int64 != 1 {
+	if m.locked = locked.Int64 == 1; !m.locked {
 		return permanent{fmt.Errorf("%w: another export writes to it; wait until it has ended", ErrDatabase)}
 	}
 	return nil
@@ -225,7 +226,7 @@ func (m *mySQL) end(ctx context.Context) {
 	if m.reader != "" {
 		mysql.DeregisterReaderHandler(m.reader)
 	}
-	if m.cfg.Mode == Replace && m.name.schema != "" {
+	if m.locked {
 		m.exec(ctx, "DROP TABLE IF EXISTS "+m.besideName("staging")) // where that fails, the next export does it
 	}
 }

@@ -72,7 +72,8 @@ type TableConfig struct {
 }
 
 // Table is a sink whose rows go into a table of a database. Until Publish they lie in a temporary table that ends with the connection,
-// or, when MySQL replaces a table, in one that is named migrate_staging_ and the name of the table, and removed by the next export.
+// or, when MySQL replaces a table, in one that is named migrate_staging_ and the name of the table, and removed by the next export. Two
+// exports to one table may run at the same time, and the one that publishes last has the last word; MySQL takes one at a time.
 //
 // The rows are loaded batch by batch, so memory does not grow with them. It needs a session of its own from beginning to end: a
 // pooler that gives each transaction another one will not do. Columns that the table has and the export does not are left alone; in

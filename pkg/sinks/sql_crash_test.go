@@ -20,6 +20,7 @@ import (
 	"time"
 
 	"github.com/apache/arrow-go/v18/arrow"
+	"github.com/google/go-cmp/cmp"
 
 	"migrate/pkg/sinks"
 )
@@ -242,6 +243,39 @@ func TestTableReaders(t *testing.T) {
 				t.Errorf("mode %d: readers saw only %v", mode, versions)
 			}
 			s.nothingLeft(t, c.Table)
+		}
+	})
+}
+
+// TestTableTwo: of two exports at the same time the table has the rows of one, and neither takes anything from the other.
+func TestTableTwo(t *testing.T) {
+	each(t, func(t *testing.T, s server) {
+		cfg := sinks.TableConfig{DSN: s.dsn, Table: s.table(t), Schema: small}
+		one, err := sinks.OpenTable(t.Context(), cfg)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer one.Close()
+		if err := one.Write(t.Context(), batch(small, []any{"1", "one", nil}, []any{"2", "one", nil})); err != nil {
+			t.Fatal(err)
+		}
+		want := [][]string{{"2", "two"}, {"3", "two"}}
+		two := exportTable(t.Context(), cfg, nil, batch(small, []any{"2", "two", nil}, []any{"3", "two", nil}))
+		if s.kind == "mysql" { // its tables beside allow one at a time
+			if !errors.Is(two, sinks.ErrDatabase) || !strings.Contains(two.Error(), "another export") {
+				t.Fatal(two)
+			}
+		} else {
+			if diff := cmp.Diff(want, s.texts(t, "SELECT "+s.quote("Id")+", "+s.quote("Name")+" FROM "+s.quote(cfg.Table)+" ORDER BY 1")); two != nil || diff != "" {
+				t.Fatal(two, diff)
+			}
+		}
+		if _, err := one.Publish(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		want = [][]string{{"1", "one"}, {"2", "one"}}
+		if diff := cmp.Diff(want, s.texts(t, "SELECT "+s.quote("Id")+", "+s.quote("Name")+" FROM "+s.quote(cfg.Table)+" ORDER BY 1")); diff != "" {
+			t.Error(diff)
 		}
 	})
 }
