@@ -26,14 +26,14 @@ type modelReport struct {
 }
 
 // judge holds what the run says of its rows against what the org knows. It reads the reports as far as they are recorded, and may be called
-// while the run goes on; final adds what must be true at the end.
-func (m *modelRun) judge(final bool) {
+// while the run goes on; whole says that nothing is being written, so that the reports hold nothing else, final adds what must be true at the end.
+func (m *modelRun) judge(whole, final bool) {
 	ctx := context.Background()
 	ledger, err := m.store.Ledger(ctx, "model")
 	offsets, err2 := m.store.Offsets(ctx)
 	var rows []modelReport
 	for _, file := range append([]string{pipeline.SuccessFile}, pipeline.ReportFiles...) {
-		rows = append(rows, m.report(file, offsets[file], final)...)
+		rows = append(rows, m.report(file, offsets[file], whole)...)
 	}
 	o := m.org
 	o.mu.Lock()
@@ -196,16 +196,16 @@ func (m *modelRun) row(no int) modelRow {
 	return modelRow{Kind: "not there"}
 }
 
-// report reads a report as far as it is recorded. In the end that must be all of it.
-func (m *modelRun) report(file string, recorded int64, final bool) []modelReport {
-	if recorded == 0 && !final {
+// report reads a report as far as it is recorded. When nothing is being written that must be all of it.
+func (m *modelRun) report(file string, recorded int64, whole bool) []modelReport {
+	if recorded == 0 && !whole {
 		return nil
 	}
 	text, err := os.ReadFile(filepath.Join(m.dir, file))
 	if recorded == 0 && errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
-	if n := int64(len(text)); err != nil || n < recorded || final && n > recorded {
+	if n := int64(len(text)); err != nil || n < recorded || whole && n > recorded {
 		m.org.lockedFault("%s has %d bytes, %d are recorded (%v)", file, n, recorded, err)
 		return nil
 	}

@@ -55,7 +55,7 @@ func (m *modelRun) play(t *testing.T) {
 		m.org.mu.Lock()
 		m.org.advance(time.Now().Add(1000 * time.Hour)) // whatever the org still has to do
 		m.org.mu.Unlock()
-		m.judge(true)
+		m.judge(true, true)
 	})
 }
 
@@ -79,7 +79,7 @@ func (m *modelRun) process(t *testing.T) (over bool) {
 	o.log = append(o.log, "a process begins")
 	timers := m.timers()
 	sum, err := pipeline.Run(ctx, pipeline.Config{Dir: m.dir, Checkpoint: m.store, Org: o, Jobs: []pipeline.Job{m.script.job()},
-		Options: m.script.Options, Spent: m.spent, Events: pipeline.Events{Step: m.step}})
+		Options: m.script.Options, Spent: m.spent, Events: pipeline.Events{Step: m.step, JobStarted: func(string) { m.judge(true, false) }}})
 	for _, timer := range timers {
 		timer.Stop()
 	}
@@ -89,7 +89,7 @@ func (m *modelRun) process(t *testing.T) (over bool) {
 		m.store, o.dead = nil, false
 		return false
 	}
-	m.judge(false)
+	m.judge(false, false)
 	o.log = append(o.log, fmt.Sprintf("it ends: %v", err))
 	if err == nil || errors.Is(err, pipeline.ErrAccounting) && sum.Run.State == checkpoint.RunDone {
 		if (sum.Total.Unaccounted > 0) != (err != nil) {
@@ -173,6 +173,6 @@ func (m *modelRun) step(s pipeline.Step) {
 	}
 	m.org.mu.Unlock()
 	if s == pipeline.StepDoneSettled {
-		m.judge(false)
+		m.judge(false, false)
 	}
 }
