@@ -16,8 +16,9 @@ import (
 
 // ExportColumn is a column of a query.
 type ExportColumn struct {
-	Name string // header, as the org writes it: Id, Account.Name
-	Type string // Salesforce's field type
+	Name   string `json:"name"`             // header, as the org writes it: Id, Account.Name
+	Type   string `json:"type"`             // Salesforce's field type
+	Length int    `json:"length,omitempty"` // of a text, in characters; 0 = it is not known
 }
 
 func headers(columns []ExportColumn) []string {
@@ -51,7 +52,11 @@ func (c ExportColumn) ArrowType() arrow.DataType {
 func ExportSchema(columns []ExportColumn) *arrow.Schema {
 	var fields []arrow.Field
 	for _, c := range columns {
-		fields = append(fields, arrow.Field{Name: c.Name, Type: c.ArrowType(), Nullable: true})
+		f := arrow.Field{Name: c.Name, Type: c.ArrowType(), Nullable: true}
+		if c.Length > 0 && f.Type == arrow.BinaryTypes.String {
+			f.Metadata = arrow.NewMetadata([]string{sinks.MetaLength}, []string{strconv.Itoa(c.Length)})
+		}
+		fields = append(fields, f)
 	}
 	return arrow.NewSchema(fields, nil)
 }

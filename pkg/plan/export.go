@@ -49,7 +49,7 @@ func CompileExtract(text string, describe func(object string) (*salesforce.SObje
 				continue
 			}
 			q.items = append(q.items, f.Name)
-			e.Columns = append(e.Columns, pipeline.ExportColumn{Name: f.Name, Type: f.Type})
+			e.Columns = append(e.Columns, pipeline.ExportColumn{Name: f.Name, Type: f.Type, Length: f.Length})
 		}
 		if len(left) > 0 {
 			e.Notes = append(e.Notes, "left out: "+strings.Join(left, ", "))
@@ -132,5 +132,5 @@ func (c *compiler) extracted(path string) (pipeline.ExportColumn, bool) {
 		c.find(nil, "%s: a query job does not give it: %s", name, why)
 		return pipeline.ExportColumn{}, false
 	}
-	return pipeline.ExportColumn{Name: name, Type: f.Type}, true
+	return pipeline.ExportColumn{Name: name, Type: f.Type, Length: f.Length}, true
 }
