@@ -26,7 +26,9 @@ var contacts = arrow.NewSchema([]arrow.Field{
 func contactRows(rows int, seed uint64) arrow.RecordBatch {
 	r := rand.New(rand.NewPCG(seed, 1))
 	b := array.NewRecordBuilder(memory.DefaultAllocator, contacts)
-	text := func(k int, form string, n int) { b.Field(k).(*array.StringBuilder).Append(fmt.Sprintf(form, r.IntN(n))) }
+	text := func(k int, form string, n int) {
+		b.Field(k).(*array.StringBuilder).Append(fmt.Sprintf(form, r.IntN(n)))
+	}
 	words := []string{"called again", "wants an offer", "prefers mail, not phone", "met at the fair", "no answer", "will decide in spring", "knows Müller", "asked for the \"large\" one"}
 	for i := range rows {
 		text(0, "0035g%010dAAX", 1<<40)

@@ -20,7 +20,9 @@ import (
 const childPath = "MIGRATE_TEST_EXPORT_TO"
 
 // crashRows is the table of a generation. Each has other rows.
-func crashRows(generation uint64) table { return draw(rand.New(rand.NewPCG(9, generation)), every, 3000) }
+func crashRows(generation uint64) table {
+	return draw(rand.New(rand.NewPCG(9, generation)), every, 3000)
+}
 
 func crashOptions(path string) sinks.FileOptions {
 	return sinks.FileOptions{Path: path, Format: "csv.zst", PartRows: 700, Overwrite: true, Schema: every}
