@@ -16,7 +16,7 @@ import (
 // The heap that is alive while a format is written stays flat, however many rows have gone through.
 func TestFileMemory(t *testing.T) {
 	if testing.Short() {
-		t.Skip("writes a million rows in each format")
+		t.Skip("writes half a million rows in each format")
 	}
 	narrow := contactRows(20_000, 1)
 	defer narrow.Release()
@@ -45,7 +45,7 @@ func TestFileMemory(t *testing.T) {
 		}
 		defer s.Close()
 		var most int64
-		for i := range 50 {
+		for i := range 25 {
 			if err := s.Write(t.Context(), batch); err != nil {
 				t.Fatal(err)
 			}
