@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"math"
 	"strings"
-	"sync"
 
 	"github.com/zeebo/xxh3"
 	"modernc.org/sqlite"
@@ -95,16 +94,18 @@ func makeTables(ctx context.Context, db querier) error {
 	return nil
 }
 
-// checkRows fails when a row is not what was written, or a table or trigger is not what this program makes.
+// checkRows fails when a row is not what was written, or a table or trigger is not what was made.
 func (s *Store) checkRows(ctx context.Context) error {
-	want, err := madeTables()
-	if err != nil {
-		return err
+	made, err := definitions(ctx, s.db)
+	var want int64
+	if err == nil {
+		err = s.db.QueryRowContext(ctx, "select coalesce(cast(max(definitions) as integer), 0) from run").Scan(&want)
 	}
-	if got, err := definitions(ctx, s.db); err != nil {
+	if err != nil {
 		return s.unreadable(err)
-	} else if got != want {
-		return &DamagedError{Path: s.path, Err: errors.New("its tables are not those of this program")}
+	}
+	if made != want {
+		return &DamagedError{Path: s.path, Err: errors.New("its tables are not those that were made")}
 	}
 	list, err := tables(ctx, s.db)
 	if err != nil {
@@ -122,27 +123,12 @@ func (s *Store) checkRows(ctx context.Context) error {
 	return nil
 }
 
-// madeTables are the definitions in a file as this program makes it.
-var madeTables = sync.OnceValues(func() (string, error) {
-	db, err := sql.Open("sqlite", ":memory:")
-	if err != nil {
-		return "", err
-	}
-	defer db.Close()
-	db.SetMaxOpenConns(1) // each has a memory of its own
-	ctx := context.Background()
-	if err := makeTables(ctx, db); err != nil {
-		return "", err
-	}
-	return definitions(ctx, db)
-})
-
-// definitions are all tables, indexes and triggers of a file as text.
-func definitions(ctx context.Context, db querier) (string, error) {
+// definitions is a hash of all tables, indexes and triggers of a file.
+func definitions(ctx context.Context, db querier) (int64, error) {
 	rows, err := db.QueryContext(ctx, "select type || ' ' || name || ' ' || tbl_name || ' ' || coalesce(sql, '') from sqlite_schema order by rowid")
 	if err != nil {
-		return "", err
+		return 0, err
 	}
 	list, err := collect(rows, func(s *string) []any { return []any{s} })
-	return strings.Join(list, "\n"), err
+	return int64(xxh3.HashString(strings.Join(list, "\n"))), err
 }

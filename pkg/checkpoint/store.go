@@ -27,7 +27,8 @@ const formatVersion = 3
 const schema = `
 create table run (
 	id text primary key, version integer not null, created text not null, changed text not null,
-	command text not null, plan text not null, org text not null, state text not null, message text not null default ''
+	command text not null, plan text not null, org text not null, state text not null, message text not null default '',
+	definitions integer not null -- a hash of what is defined in the file
 );
 create table job (
 	name text primary key, position integer not null, object text not null, operation text not null,
@@ -143,9 +144,13 @@ func (s *Store) fill(ctx context.Context, run Run, jobs []Job, splits []Split) e
 		if _, err := tx.Exec(fmt.Sprintf("pragma user_version=%d", formatVersion)); err != nil {
 			return err
 		}
+		made, err := definitions(ctx, tx)
+		if err != nil {
+			return err
+		}
 		created := stamp(run.Created)
-		_, err := tx.Exec(`insert into run(id, version, created, changed, command, plan, org, state) values (?,?,?,?,?,?,?,?)`,
-			run.ID, formatVersion, created, created, run.Command, run.Plan, run.Org, RunRunning)
+		_, err = tx.Exec(`insert into run(id, version, created, changed, command, plan, org, state, definitions) values (?,?,?,?,?,?,?,?,?)`,
+			run.ID, formatVersion, created, created, run.Command, run.Plan, run.Org, RunRunning, made)
 		if err != nil {
 			return err
 		}
