@@ -129,9 +129,12 @@ var modelDraw = rapid.Custom(func(t *rapid.T) modelScript {
 		at, do, _ := strings.Cut(evenly(modelEvents).Draw(t, "event"), ": ")
 		return modelEvent{At: at, Do: do, Row: rapid.IntRange(0, 4).Draw(t, "row"), Nth: evenly([]int{1, 1, 1, 1, 1, 2, 2, 3}).Draw(t, "nth")}
 	}), 0, 5).Draw(t, "events")
-	for _, e := range s.Events {
-		if e.At == "abort" || slices.Contains([]pipeline.Step{pipeline.StepCallState, pipeline.StepCallAbort, pipeline.StepWriteReplaced}, e.Step) {
-			s.Events = append(s.Events, modelEvent{At: "upload", Do: "lost", Row: e.Row, Nth: 1}) // else it hardly ever comes to that
+	for _, e := range s.Events { // it hardly ever comes to these without a lost answer before
+		switch {
+		case e.At == "abort" || slices.Contains([]pipeline.Step{pipeline.StepCallState, pipeline.StepCallAbort, pipeline.StepWriteReplaced}, e.Step):
+			s.Events = append(s.Events, modelEvent{At: "upload", Do: "lost", Row: e.Row, Nth: 1})
+		case e.At == "job" && e.Do == "vanish" && e.Nth == 1:
+			s.Events = append(s.Events, modelEvent{At: "close", Do: "lost", Row: e.Row, Nth: 1})
 		}
 	}
 	return s
