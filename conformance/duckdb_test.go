@@ -68,7 +68,7 @@ func TestDuckDB(t *testing.T) {
 		t.Fatal(err)
 	}
 	schema := arrow.NewSchema(fields, nil)
-	batch, _, err := array.RecordFromJSON(memory.DefaultAllocator, schema, strings.NewReader(string(source)), array.WithUseNumber())
+	batch, _, err := array.RecordFromJSON(memory.DefaultAllocator, schema, strings.NewReader(string(source)))
 	if err != nil {
 		t.Fatal(err)
 	}
