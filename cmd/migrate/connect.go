@@ -127,6 +127,9 @@ func (c *connection) Close() error {
 
 // connect opens the org. dir is the run folder, where a new local org is kept; "" keeps it in memory.
 func (a *app) connect(ctx context.Context, o orgSpec, dir string) (*connection, error) {
+	if err := a.checkProxies(); err != nil {
+		return nil, err
+	}
 	logger := a.logger()
 	switch o.Name {
 	case localName:

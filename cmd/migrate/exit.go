@@ -13,6 +13,7 @@ import (
 	"migrate/pkg/pipeline"
 	"migrate/pkg/plan"
 	"migrate/pkg/salesforce"
+	"migrate/pkg/sinks"
 	"migrate/pkg/sources"
 )
 
@@ -73,9 +74,9 @@ func exitCode(ctx context.Context, err error) int {
 		return codeInterrupted
 	case errors.As(err, &partly) && !(errors.As(err, &jobFail) && jobFail.Quota()):
 		return codeFailedRows
-	case errors.As(err, &usage), errors.As(err, &config), errors.Is(err, salesforce.ErrConfig), errors.As(err, &org):
+	case errors.As(err, &usage), errors.As(err, &config), errors.Is(err, salesforce.ErrConfig), errors.Is(err, sources.ErrAddress), errors.As(err, &org):
 		return codeUsage
-	case errors.As(err, &planErr), errors.Is(err, sources.ErrChanged), errors.Is(err, errSourceGone), errors.Is(err, sources.ErrQuery), errors.As(err, &syntax):
+	case errors.As(err, &planErr), errors.Is(err, sources.ErrChanged), errors.Is(err, errSourceGone), errors.Is(err, sources.ErrQuery), errors.Is(err, sinks.ErrSchema), errors.Is(err, sinks.ErrValue), errors.As(err, &syntax):
 		return codeInvalid
 	case errors.As(err, &locked):
 		return codeLocked
@@ -88,11 +89,11 @@ func exitCode(ctx context.Context, err error) int {
 			return codeLimit
 		}
 		return codeInvalid
-	case errors.Is(err, salesforce.ErrAuth), errors.As(err, &api) && (api.Status == http.StatusForbidden || api.Code == "FEATURENOTENABLED"):
+	case errors.Is(err, salesforce.ErrAuth), errors.Is(err, sources.ErrLogin), errors.As(err, &api) && (api.Status == http.StatusForbidden || api.Code == "FEATURENOTENABLED"):
 		return codeAuth
 	case errors.Is(err, errFailedRows):
 		return codeFailedRows
-	case errors.Is(err, salesforce.ErrTemporary), errors.Is(err, salesforce.ErrOutcomeUnknown), errors.Is(err, sources.ErrDatabase), diskFull(err):
+	case errors.Is(err, salesforce.ErrTemporary), errors.Is(err, salesforce.ErrOutcomeUnknown), errors.Is(err, sources.ErrDatabase), errors.Is(err, sinks.ErrDatabase), diskFull(err):
 		return codeTemporary
 	case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ENOTDIR), errors.Is(err, checkpoint.ErrNotFound), readOnly(err):
 		return codeUsage

@@ -25,7 +25,7 @@ func (a *app) fromEnvironment(cmd *cobra.Command) error {
 			return
 		}
 		values := []string{value}
-		if f.Value.Type() == "stringArray" {
+		if t := f.Value.Type(); t == "stringArray" || t == "stringSlice" {
 			values = strings.Split(strings.TrimRight(value, "\n"), "\n")
 		}
 		for _, v := range values {

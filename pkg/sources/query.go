@@ -105,7 +105,7 @@ func (q Query) hide(err error) error {
 	if text == err.Error() {
 		return err
 	}
-	for _, cause := range []error{ErrDatabase, ErrQuery, ErrChanged} {
+	for _, cause := range []error{ErrDatabase, ErrQuery, ErrLogin, ErrAddress, ErrChanged} {
 		if errors.Is(err, cause) {
 			return hidden{text, cause}
 		}
@@ -149,7 +149,7 @@ func (q Query) read(ctx context.Context, f func(reading) error) (err error) {
 	}()
 	name, db, err := q.open()
 	if err != nil {
-		return err
+		return fmt.Errorf("%w: %w", ErrAddress, err)
 	}
 	defer db.Close()
 	var options *sql.TxOptions
@@ -158,7 +158,7 @@ func (q Query) read(ctx context.Context, f func(reading) error) (err error) {
 	}
 	tx, err := db.BeginTx(ctx, options)
 	if err != nil {
-		return fmt.Errorf("%w: %w", ErrDatabase, err)
+		return answered(err)
 	}
 	defer tx.Rollback()
 	return f(reading{name, tx})

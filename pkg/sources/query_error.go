@@ -17,10 +17,14 @@ var (
 	ErrDatabase = errors.New("the database did not answer as it should")
 	// ErrQuery is the answer to the query as it stands.
 	ErrQuery = errors.New("the database refuses the query")
+	// ErrLogin is the answer to who asks.
+	ErrLogin = errors.New("the database refuses the login")
+	// ErrAddress is an address that leads to no database.
+	ErrAddress = errors.New("the address of the database is wrong")
 )
 
 // answered gives an error of a query its cause. What a server says about the query is ErrQuery; that it is going down, is full, or
-// gave another one precedence, and whatever befalls the connection, is ErrDatabase.
+// gave another one precedence, and whatever befalls the connection, is ErrDatabase; that it does not know who asks is ErrLogin.
 func answered(err error) error {
 	var (
 		pg    *pgconn.PgError
@@ -30,6 +34,10 @@ func answered(err error) error {
 		cause = ErrQuery
 	)
 	switch {
+	case errors.As(err, &pg) && strings.HasPrefix(pg.Code, "28"),
+		errors.As(err, &my) && (my.Number == 1044 || my.Number == 1045 || my.Number == 1698),
+		errors.As(err, &ms) && ms.Number == 18456, strings.HasPrefix(err.Error(), "ORA-01017"):
+		cause = ErrLogin
 	case errors.As(err, &pg):
 		// connection, rollback by the server, resources, prerequisite state (locks), intervention (shutdown, timeout), system
 		for _, class := range []string{"08", "40", "53", "55", "57", "58"} {

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"net/url"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -301,6 +302,27 @@ func TestQueryErrors(t *testing.T) {
 	}
 	if _, err := sources.OpenSpool(path, sources.SpoolOptions{Name: "q"}); err == nil {
 		t.Error("a file that was cut opens")
+	}
+}
+
+// TestQueryLogin: a database that does not know who asks is told from one that is not there, and from an address that leads nowhere.
+func TestQueryLogin(t *testing.T) {
+	t.Parallel()
+	u, err := url.Parse(mariadb(t).dsn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	u.User = url.UserPassword("nobody", "hunter2")
+	for dsn, want := range map[string]error{
+		u.String():                              sources.ErrLogin,
+		"mysql://me:hunter2@127.0.0.1:1/db":     sources.ErrDatabase,
+		"mongodb://me:hunter2@127.0.0.1/db":     sources.ErrAddress,
+		"postgres://me:hunt%er2@127.0.0.1:x/db": sources.ErrAddress,
+	} {
+		_, err := sources.Query{DSN: dsn, SQL: "SELECT 1", Name: "q"}.Spool(t.Context(), filepath.Join(t.TempDir(), "q"))
+		if !errors.Is(err, want) || strings.Contains(err.Error(), "hunter2") {
+			t.Errorf("%s: %v, want %v", dsn, err, want)
+		}
 	}
 }
 
