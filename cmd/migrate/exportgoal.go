@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"net/url"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -11,6 +10,7 @@ import (
 
 	"github.com/spf13/pflag"
 
+	"migrate/pkg/dsn"
 	"migrate/pkg/pipeline"
 	"migrate/pkg/plan"
 	"migrate/pkg/sinks"
@@ -56,10 +56,8 @@ func (g exportGoal) check(env func(string) (string, bool)) error {
 	if g.Path == "" {
 		return usagef("--to is missing: a file such as accounts.csv, or the address of a database")
 	}
-	if u, err := url.Parse(g.Path); err == nil && isDatabase(g.Path) && u.User != nil {
-		if _, has := u.User.Password(); has {
-			return usagef("--to holds a password, which others can read on this machine and in the run folder; put the address into a variable and give --to '${NAME}'")
-		}
+	if d, err := dsn.Parse(g.Path); err == nil && d.HasPassword() {
+		return usagef("--to holds a password, which others can read on this machine and in the run folder; put the address into a variable and give --to '${NAME}'")
 	}
 	path, err := g.resolve(env)
 	switch {

@@ -4,9 +4,11 @@
 //	postgres://user:password@host:port/name    PostgreSQL, with libpq's parameters
 //	mysql://user:password@host:port/name       MySQL and MariaDB, with ?socket= and ?tls=
 //	sqlite:FILE
+//	sqlserver://, oracle://                    as their drivers take it
 package dsn
 
 import (
+	"database/sql"
 	"errors"
 	"fmt"
 	"net/url"
@@ -18,11 +20,13 @@ import (
 // Kind is a kind of database.
 type Kind string
 
-// The kinds that can be written to.
+// The kinds.
 const (
-	Postgres Kind = "PostgreSQL"
-	MySQL    Kind = "MySQL"
-	SQLite   Kind = "SQLite"
+	Postgres  Kind = "PostgreSQL"
+	MySQL     Kind = "MySQL"
+	SQLite    Kind = "SQLite"
+	SQLServer Kind = "SQL Server"
+	Oracle    Kind = "Oracle"
 )
 
 // DSN is the address of a database.
@@ -53,14 +57,27 @@ func Parse(text string) (DSN, error) {
 		d.Kind = Postgres
 	case "mysql", "mariadb":
 		d.Kind = MySQL
+	case "sqlserver":
+		d.Kind = SQLServer
+	case "oracle":
+		d.Kind = Oracle
 	default:
-		return DSN{}, fmt.Errorf("no kind of database %q: postgres, mysql or sqlite", u.Scheme)
+		return DSN{}, fmt.Errorf("no kind of database %q: postgres, mysql, sqlite, sqlserver or oracle", u.Scheme)
 	}
 	return d, nil
 }
 
-// Postgres is the address as pgx takes it. It holds the password.
-func (d DSN) Postgres() string { return d.text }
+// Text is the address as the drivers of PostgreSQL, SQL Server and Oracle take it. It holds the password.
+func (d DSN) Text() string { return d.text }
+
+// HasPassword reports whether the address holds one.
+func (d DSN) HasPassword() bool {
+	if d.url == nil {
+		return false
+	}
+	_, has := d.url.User.Password()
+	return has || d.url.Query().Has("password")
+}
 
 // MySQL is the address as the driver takes it. The connection is encrypted when the server offers it, or as tls= says: true, false,
 // skip-verify, preferred. Parameters of the session are the caller's.
@@ -85,8 +102,25 @@ func (d DSN) MySQL() (*mysql.Config, error) {
 	if tls := u.Query().Get("tls"); tls != "" {
 		c.TLSConfig = tls
 	}
-	c.Logger = &mysql.NopLogger{} // it would write to stderr what it returns as well
 	return c, nil
+}
+
+// OpenMySQL gives the connections to a MySQL whose sessions have these parameters. It does not connect.
+func (d DSN) OpenMySQL(session map[string]string) (*sql.DB, error) {
+	c, err := d.MySQL()
+	if err != nil {
+		return nil, err
+	}
+	c.Params = session
+	if c, err = mysql.ParseDSN(c.FormatDSN()); err != nil { // it knows more parameters than the config has fields
+		return nil, err
+	}
+	c.Logger = &mysql.NopLogger{} // it would write to stderr what it returns as well
+	connector, err := mysql.NewConnector(c)
+	if err != nil {
+		return nil, err
+	}
+	return sql.OpenDB(connector), nil
 }
 
 // Hide takes the address and its password out of the text of an error. What errors.Is finds in it stays the same.

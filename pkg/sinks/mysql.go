@@ -31,26 +31,17 @@ type mySQL struct {
 var readers atomic.Int64
 
 func (m *mySQL) open() (*sql.DB, error) {
-	c, err := m.dsn.MySQL()
-	if err != nil {
-		return nil, permanent{err}
-	}
-	c.Params = map[string]string{
+	db, err := m.dsn.OpenMySQL(map[string]string{
 		"charset": "utf8mb4", "time_zone": "'+00:00'",
 		"sql_mode":        "'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION,NO_AUTO_VALUE_ON_ZERO'",
 		"max_error_count": "64", "sql_notes": "1", // LOAD DATA LOCAL tells what it has changed in warnings and notes
 		"sql_safe_updates": "0",
 		"wait_timeout":     "86400", "net_read_timeout": "600", "net_write_timeout": "600", // in seconds; pages may come slowly
-	}
-	if c, err = mysql.ParseDSN(c.FormatDSN()); err != nil { // it knows more parameters than the config has fields
-		return nil, permanent{err}
-	}
-	c.Logger = &mysql.NopLogger{}
-	connector, err := mysql.NewConnector(c)
+	})
 	if err != nil {
 		return nil, permanent{err}
 	}
-	return sql.OpenDB(connector), nil
+	return db, nil
 }
 
 func (m *mySQL) begin(ctx context.Context) (err error) {

@@ -19,7 +19,7 @@ import (
 type postgres struct{ *Table }
 
 func (p *postgres) open() (*sql.DB, error) {
-	cfg, err := pgx.ParseConfig(p.dsn.Postgres())
+	cfg, err := pgx.ParseConfig(p.dsn.Text())
 	if err != nil {
 		return nil, permanent{err}
 	}

@@ -143,6 +143,8 @@ func (t *Table) open(ctx context.Context) (err error) {
 		t.way = &mySQL{Table: t}
 	case dsn.SQLite:
 		t.way = &sqLite{Table: t}
+	default:
+		return permanent{fmt.Errorf("a table of %s is read and not written to; postgres, mysql or sqlite", t.dsn.Kind)}
 	}
 	if err := t.readSchema(); err != nil {
 		return permanent{err}

@@ -3,17 +3,16 @@ package sources
 import (
 	"context"
 	"database/sql"
-	"errors"
 	"fmt"
 	"net/url"
 	"os"
-	"strings"
 
-	"github.com/go-sql-driver/mysql"
 	_ "github.com/jackc/pgx/v5/stdlib"  // postgres
 	_ "github.com/microsoft/go-mssqldb" // sqlserver
 	_ "github.com/sijms/go-ora/v2"      // oracle
 	_ "modernc.org/sqlite"              // sqlite
+
+	"migrate/pkg/dsn"
 )
 
 // Query is a query of a database. Its result is read once, into a file (Spool) or range by range into several (Divide), and from
@@ -30,108 +29,25 @@ type Query struct {
 	Name string
 }
 
-// open finds the driver of a DSN and gives it the address in the form that it wants. It does not connect.
-func (q Query) open() (driver string, db *sql.DB, err error) {
-	if file, ok := strings.CutPrefix(q.DSN, "sqlite:"); ok {
-		file = strings.TrimPrefix(file, "//")
-		if _, err := os.Stat(file); err != nil { // the driver would make an empty one
+// open finds the driver of an address. It does not connect.
+func (q Query) open(at dsn.DSN) (driver string, db *sql.DB, err error) {
+	switch at.Kind {
+	case dsn.SQLite:
+		if _, err := os.Stat(at.File); err != nil { // the driver would make an empty one
 			return "", nil, err
 		}
-		u := url.URL{Scheme: "file", Opaque: (&url.URL{Path: file}).EscapedPath(), RawQuery: "mode=ro&_pragma=busy_timeout(10000)"}
-		db, err = sql.Open("sqlite", u.String())
-		return "sqlite", db, err
-	}
-	u, err := url.Parse(q.DSN)
-	if err != nil {
-		return "", nil, errors.New("the address of the database is no URL, such as postgres://user:password@host/name")
-	}
-	switch u.Scheme {
-	case "postgres", "postgresql":
-		driver = "pgx"
-	case "mysql", "mariadb":
-		db, err = openMySQL(u)
-		return "mysql", db, err
-	case "sqlserver", "oracle":
-		driver = u.Scheme
+		u := url.URL{Scheme: "file", Opaque: (&url.URL{Path: at.File}).EscapedPath(), RawQuery: "mode=ro&_pragma=busy_timeout(10000)"}
+		driver = "sqlite"
+		db, err = sql.Open(driver, u.String())
+	case dsn.MySQL:
+		driver = "mysql"
+		// Times come as text: the driver would make another day of 2026-01-00. TIMESTAMP is an instant, shown in UTC.
+		db, err = at.OpenMySQL(map[string]string{"charset": "utf8mb4", "time_zone": "'+00:00'"})
 	default:
-		return "", nil, fmt.Errorf("no kind of database %q: postgres, mysql, sqlite, sqlserver or oracle", u.Scheme)
+		driver = map[dsn.Kind]string{dsn.Postgres: "pgx", dsn.SQLServer: "sqlserver", dsn.Oracle: "oracle"}[at.Kind]
+		db, err = sql.Open(driver, at.Text())
 	}
-	db, err = sql.Open(driver, q.DSN)
 	return driver, db, err
-}
-
-func openMySQL(u *url.URL) (*sql.DB, error) {
-	c := mysql.NewConfig()
-	c.User = u.User.Username()
-	c.Passwd, _ = u.User.Password()
-	c.Net, c.Addr, c.DBName = "tcp", u.Host, strings.TrimPrefix(u.Path, "/")
-	if u.Port() == "" {
-		c.Addr = u.Host + ":3306"
-	}
-	c.TLSConfig = "preferred" // encrypted when the server offers it; who it is, is not checked
-	if socket := u.Query().Get("socket"); socket != "" {
-		c.Net, c.Addr, c.TLSConfig = "unix", socket, ""
-	}
-	if tls := u.Query().Get("tls"); tls != "" {
-		c.TLSConfig = tls
-	}
-	for name := range u.Query() {
-		if name != "socket" && name != "tls" {
-			return nil, fmt.Errorf("the address of the database has the parameter %q; only socket and tls are known", name)
-		}
-	}
-	// Times come as text: the driver would make another day of 2026-01-00. TIMESTAMP is an instant, shown in UTC.
-	c.Params = map[string]string{"charset": "utf8mb4", "time_zone": "'+00:00'"}
-	c, err := mysql.ParseDSN(c.FormatDSN()) // it knows more parameters than the config has fields
-	if err != nil {
-		return nil, err
-	}
-	c.Logger = &mysql.NopLogger{} // it would write to stderr what it returns as well
-	connector, err := mysql.NewConnector(c)
-	if err != nil {
-		return nil, err
-	}
-	return sql.OpenDB(connector), nil
-}
-
-// hide takes the DSN and its password out of an error.
-func (q Query) hide(err error) error {
-	text := err.Error()
-	for _, secret := range q.secrets() {
-		if secret != "" {
-			text = strings.ReplaceAll(text, secret, "…")
-		}
-	}
-	if text == err.Error() {
-		return err
-	}
-	for _, cause := range []error{ErrDatabase, ErrQuery, ErrLogin, ErrAddress, ErrChanged} {
-		if errors.Is(err, cause) {
-			return hidden{text, cause}
-		}
-	}
-	return errors.New(text)
-}
-
-// hidden is an error whose text was cleaned.
-type hidden struct {
-	text  string
-	cause error
-}
-
-func (e hidden) Error() string { return e.text }
-func (e hidden) Unwrap() error { return e.cause }
-
-func (q Query) secrets() []string {
-	list := []string{q.DSN}
-	if u, err := url.Parse(q.DSN); err == nil && u.User != nil {
-		password, _ := u.User.Password()
-		list = append(list, password, url.QueryEscape(password), url.PathEscape(password))
-	}
-	if u, err := url.Parse(q.DSN); err == nil {
-		list = append(list, u.Query().Get("password"), url.QueryEscape(u.Query().Get("password")))
-	}
-	return list
 }
 
 // reading is a transaction in which a database is read and not changed: one snapshot, where it has such a thing.
@@ -142,12 +58,16 @@ type reading struct {
 
 // read calls f with a transaction that lasts as long. Errors name the query and hold no secret.
 func (q Query) read(ctx context.Context, f func(reading) error) (err error) {
+	at, err := dsn.Parse(q.DSN)
 	defer func() {
 		if err != nil {
-			err = fmt.Errorf("%s: %w", q.Name, q.hide(err))
+			err = fmt.Errorf("%s: %w", q.Name, at.Hide(err))
 		}
 	}()
-	name, db, err := q.open()
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrAddress, err)
+	}
+	name, db, err := q.open(at)
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrAddress, err)
 	}

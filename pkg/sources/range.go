@@ -161,7 +161,7 @@ func (r *Ranges) fetch(ctx context.Context, s Split, begun bool) error {
 			return err
 		}
 		if begun {
-			return hidden{fmt.Sprintf("%s: rows of it were read already, and %s, which held them, is gone", s.Path, s.File), ErrChanged}
+			return altered(fmt.Sprintf("%s: rows of it were read already, and %s, which held them, is gone", s.Path, s.File))
 		}
 		_, err, shared := spooling.Do(s.File, func() (any, error) {
 			if _, err := os.Stat(s.File); err == nil { // since it was looked for
@@ -199,7 +199,13 @@ func (r *Ranges) spool(ctx context.Context, s Split) error {
 // unaltered refuses a range whose columns are not those that the query had when it was cut.
 func unaltered(s Split, want, got *arrow.Schema) error {
 	if err := sameFields("the query as it was", want, s.Path, got); err != nil {
-		return hidden{fmt.Sprintf("%v; the table has been altered", err), ErrChanged}
+		return altered(fmt.Sprintf("%v; the table has been altered", err))
 	}
 	return nil
 }
+
+// altered is an ErrChanged in other words.
+type altered string
+
+func (a altered) Error() string { return string(a) }
+func (a altered) Unwrap() error { return ErrChanged }
