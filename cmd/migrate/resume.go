@@ -71,9 +71,6 @@ func (a *app) resume(ctx context.Context, dir, command string, org orgSpec, chan
 	if err := change(&spec); err != nil {
 		return err
 	}
-	if spec.Export != nil {
-		return a.resumeExport(ctx, dir, store, run, spec, org, lock.Dead, out)
-	}
 	done := map[string]bool{}
 	known, err := store.Jobs(ctx)
 	if err != nil {
@@ -83,6 +80,9 @@ func (a *app) resume(ctx context.Context, dir, command string, org orgSpec, chan
 		if j.State == checkpoint.JobDone {
 			done[j.Name] = true
 			continue
+		}
+		if spec.Export != nil {
+			continue // it has no source
 		}
 		splits, err := store.Splits(ctx, j.Name)
 		if err != nil {
@@ -102,6 +102,9 @@ func (a *app) resume(ctx context.Context, dir, command string, org orgSpec, chan
 	}
 	defer func() { err = errors.Join(err, conn.Close()) }()
 	out.resume(dir, conn.title, run, lock.Dead)
+	if spec.Export != nil {
+		return a.workExport(ctx, dir, store, conn, spec, out)
+	}
 	parents, _, err := openParents(ctx, &spec.Plan, dir, conn, spec.IDs, out)
 	if err != nil {
 		return err
@@ -125,19 +128,4 @@ func readSpec(ctx context.Context, store *checkpoint.Store) (checkpoint.Run, run
 		return run, spec, fmt.Errorf("run %s: its plan cannot be read: %w", run.ID, err)
 	}
 	return run, spec, nil
-}
-
-// resumeExport goes on with an export.
-func (a *app) resumeExport(ctx context.Context, dir string, store *checkpoint.Store, run checkpoint.Run, spec runSpec, org orgSpec, dead *checkpoint.Holder, out *output) (err error) {
-	var recorded orgSpec
-	if err := json.Unmarshal([]byte(run.Org), &recorded); err != nil {
-		return fmt.Errorf("run %s: its org cannot be read: %w", run.ID, err)
-	}
-	conn, err := a.reconnect(ctx, run.ID, recorded, org, dir)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, conn.Close()) }()
-	out.resume(dir, conn.title, run, dead)
-	return a.workExport(ctx, dir, store, conn, spec, out)
 }
