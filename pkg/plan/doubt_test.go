@@ -14,7 +14,6 @@ import (
 
 	"github.com/apache/arrow-go/v18/arrow"
 
-	"migrate/internal/localorg"
 	"migrate/pkg/bulk2"
 	"migrate/pkg/salesforce"
 	"migrate/pkg/sources"
@@ -24,15 +23,7 @@ import (
 // taken as it is. What makes an e-mail address, only the org knows: there a doubt must be right, but need not come.
 func TestDoubtAgainstOrg(t *testing.T) {
 	t.Parallel()
-	org, err := localorg.Open(localorg.Config{AccessToken: "t"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer org.Close()
-	client, err := salesforce.Open(t.Context(), salesforce.Config{InstanceURL: "http://localhost", Auth: salesforce.AccessToken("t"), Transport: org.Transport()})
-	if err != nil {
-		t.Fatal(err)
-	}
+	client := localClient(t)
 	r := rand.New(rand.NewPCG(11, 24))
 	for _, test := range []struct {
 		object, field string
@@ -182,15 +173,7 @@ func timeOf(r *rand.Rand) string {
 // TestDoubtOfPlan: what the plan itself says is doubted before anything is sent, and so is a typed column that cannot fit.
 func TestDoubtOfPlan(t *testing.T) {
 	t.Parallel()
-	org, err := localorg.Open(localorg.Config{AccessToken: "t"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer org.Close()
-	client, err := salesforce.Open(t.Context(), salesforce.Config{InstanceURL: "http://localhost", Auth: salesforce.AccessToken("t"), Transport: org.Transport()})
-	if err != nil {
-		t.Fatal(err)
-	}
+	client := localClient(t)
 	p, err := read("p.yaml", `version: 1
 jobs:
   a:

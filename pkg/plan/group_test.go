@@ -10,7 +10,6 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"migrate/internal/localorg"
 	"migrate/pkg/salesforce"
 	"migrate/pkg/sources"
 )
@@ -22,15 +21,7 @@ func TestGrouping(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(dir, "a.csv"), []byte("no,name,parent,other\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	org, err := localorg.Open(localorg.Config{AccessToken: "t"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer org.Close()
-	client, err := salesforce.Open(t.Context(), salesforce.Config{InstanceURL: "http://localhost", Auth: salesforce.AccessToken("t"), Transport: org.Transport()})
-	if err != nil {
-		t.Fatal(err)
-	}
+	client := localClient(t)
 	for _, test := range []struct {
 		name, object, keys, fields string
 		want                       Grouping

@@ -14,6 +14,21 @@ import (
 	"migrate/pkg/salesforce"
 )
 
+// localClient talks to a new local org with the built-in objects.
+func localClient(t *testing.T) *salesforce.Client {
+	t.Helper()
+	org, err := localorg.Open(localorg.Config{AccessToken: "t"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { org.Close() })
+	client, err := salesforce.Open(t.Context(), salesforce.Config{InstanceURL: "http://localhost", Auth: salesforce.AccessToken("t"), Transport: org.Transport()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return client
+}
+
 // TestTurnsOfJobs: which jobs a job comes behind, and the objects for which it takes turns with others.
 func TestTurnsOfJobs(t *testing.T) {
 	t.Parallel()
@@ -21,15 +36,7 @@ func TestTurnsOfJobs(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(dir, "a.csv"), []byte("no,name,parent\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	org, err := localorg.Open(localorg.Config{AccessToken: "t"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer org.Close()
-	client, err := salesforce.Open(t.Context(), salesforce.Config{InstanceURL: "http://localhost", Auth: salesforce.AccessToken("t"), Transport: org.Transport()})
-	if err != nil {
-		t.Fatal(err)
-	}
+	client := localClient(t)
 	does := func(operation, name, object string, fields ...string) string {
 		return "  " + name + ":\n    load: " + object + "\n    operation: " + operation + "\n    source: { csv: a.csv }\n    id: no\n    fields:\n      " + strings.Join(fields, "\n      ") + "\n"
 	}
