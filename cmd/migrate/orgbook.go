@@ -10,13 +10,13 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
-	"runtime"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/rogpeppe/go-internal/lockedfile"
 
+	"migrate/pkg/checkpoint"
 	"migrate/pkg/salesforce"
 )
 
@@ -231,12 +231,5 @@ func writeDurably(path string, data []byte) error {
 	if err := writeWhole(path, data); err != nil {
 		return err
 	}
-	if runtime.GOOS == "windows" { // which cannot sync a folder
-		return nil
-	}
-	dir, err := os.Open(filepath.Dir(path))
-	if err != nil {
-		return err
-	}
-	return errors.Join(dir.Sync(), dir.Close())
+	return checkpoint.SyncDir(filepath.Dir(path))
 }
