@@ -32,7 +32,7 @@ type chunk struct {
 	fruitless    int       // jobs in a row of which the org has processed nothing
 	closeRefused bool      // the org would not close the present job
 	began        int64     // number of the present job, see throttle; 0 = of an earlier process
-	looked       time.Time // when the present job's state was read apart from waiting for its end
+	looked       time.Time // when the present job's state was read apart from waiting for its end, or may have been by an earlier process
 
 	rest time.Duration // how long the rows of the present job are to rest before it is made; they have failed before
 }

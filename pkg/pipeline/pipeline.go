@@ -336,7 +336,7 @@ func waitingChunks(list []checkpoint.Unsettled, splits []checkpoint.Split) ([]*c
 	}
 	var chunks []*chunk
 	for _, u := range list {
-		c := &chunk{Chunk: u.Chunk, bulk: u.BulkJob, split: specs[u.Chunk.Split]}
+		c := &chunk{Chunk: u.Chunk, bulk: u.BulkJob, split: specs[u.Chunk.Split], looked: time.Now()} // by a process that may have ended just now
 		if err := json.Unmarshal([]byte(u.Chunk.Start), &c.start); err != nil {
 			return nil, fmt.Errorf("chunk %d: %w", c.ID, err)
 		}

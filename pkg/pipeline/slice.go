@@ -51,6 +51,7 @@ type slice struct {
 	checkpoint.Split
 	Slice
 	state  sliceState
+	taken  bool  // the query job is of an earlier process
 	number int64 // among the slices
 
 	mu    sync.Mutex
@@ -73,6 +74,7 @@ func (s *slice) fetch(ctx context.Context) error {
 	if err := errors.Join(json.Unmarshal([]byte(s.Spec), &s.Slice), json.Unmarshal([]byte(s.Next), &s.state)); err != nil {
 		return fmt.Errorf("split %s: %w", s.ID, err)
 	}
+	s.taken = s.state.Job != ""
 	if err := s.j.flights.acquire(ctx); err != nil {
 		return err
 	}
@@ -132,7 +134,7 @@ func (s *slice) fetchOnce(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		s.state.Job = job.ID
+		s.state.Job, s.taken = job.ID, false
 		s.j.Events.step(StepWriteQuery)
 		if err := s.record(ctx); err != nil {
 			return err
@@ -163,7 +165,11 @@ func (s *slice) fetchOnce(ctx context.Context) error {
 func (s *slice) await(ctx context.Context) error {
 	every := s.j.waiter.every
 	begun := time.Now()
-	for pause := every / 3; ; pause = min(max(every, time.Since(begun)/10), maxPoll) {
+	first := every / 3
+	if s.taken { // its process may have looked just now
+		first = every
+	}
+	for pause := first; ; pause = min(max(every, time.Since(begun)/10), maxPoll) {
 		if err := sleep(ctx, pause); err != nil {
 			return err
 		}
