@@ -15,7 +15,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -91,8 +90,7 @@ func withInterrupt(ctx context.Context, stderr io.Writer) (context.Context, func
 	ctx, cancel := context.WithCancelCause(ctx)
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
-	done := make(chan struct{})
-	var told sync.WaitGroup
+	done, told := make(chan struct{}), make(chan struct{})
 	go func() {
 		for n := 0; ; n++ {
 			select {
@@ -104,12 +102,16 @@ func withInterrupt(ctx context.Context, stderr io.Writer) (context.Context, func
 				os.Exit(codeInterrupted)
 			}
 			cancel(errInterrupted)
-			// Where nobody reads it, it must not keep the second one from its effect.
-			told.Go(func() { fmt.Fprintln(stderr, "\ninterrupted: saving the state; once more to end at once") })
+			go func() { // where nobody reads it, it must not keep the second one from its effect
+				defer close(told)
+				fmt.Fprintln(stderr, "\ninterrupted: saving the state; once more to end at once")
+			}()
 		}
 	}()
 	return ctx, func() {
-		told.Wait()
+		if context.Cause(ctx) == errInterrupted {
+			<-told
+		}
 		signal.Stop(signals)
 		close(done)
 		cancel(nil)
