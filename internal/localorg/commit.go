@@ -61,6 +61,7 @@ type saver struct {
 	firstNew uint32 // parents from this ordinal on are not seen, unless Config.SeeSiblings is set
 	now      int64  // Unix seconds
 	named    bool   // each change names its table in the frame: outside of a chunk nothing else does
+	played   bool   // what is saved came over no API: permissions and rules do not count
 	frame    []byte // what the journal is to hold
 	rec      []byte // scratch for a record
 	names    []string
@@ -241,7 +242,7 @@ func (s *saver) missingOnInsert(row *draft) *rowFault {
 func (s *saver) checkWriteable(row *draft, may func(*field) bool) *rowFault {
 	s.names = s.names[:0]
 	for i, v := range row.values {
-		if f := s.plan.columns[i].field; v.mark != leave && !may(f) {
+		if f := s.plan.columns[i].field; v.mark != leave && !may(f) && (!s.played || inHead[f.Name]) {
 			s.names = append(s.names, f.Name)
 		}
 	}

@@ -19,6 +19,9 @@ const (
 	secondsField = 8
 )
 
+// inHead are the fields that a record has in its head, and Id, which follows from its place.
+var inHead = map[string]bool{"Id": true, "IsDeleted": true, "CreatedDate": true, "LastModifiedDate": true, "SystemModstamp": true}
+
 // stamps are the times of a record in Unix seconds.
 type stamps struct{ created, modified, stamp int64 }
 

@@ -37,9 +37,12 @@ func (s *saver) remove(t *table, ord uint32, forGood bool) *rowFault {
 				}
 			}
 		}
-		op, r := opErase, record(nil)
-		if !forGood {
-			op, r = opReplace, s.binned(at.table.record(at.ord))
+		op, r := opReplace, s.binned(at.table.record(at.ord))
+		if forGood {
+			if !at.table.inBin(at.ord) { // through the bin, so that its time is known
+				s.applyOther(at.table, opReplace, at.ord, r)
+			}
+			op, r = opErase, nil
 		}
 		if i == 0 {
 			s.apply(op, at.ord, r)

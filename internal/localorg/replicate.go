@@ -85,14 +85,22 @@ func (o *Org) deletedRecords(c *call) error {
 	if err != nil {
 		return err
 	}
-	type gone struct {
+	type deletion struct {
 		ID   string `json:"id"`
 		Date string `json:"deletedDate"`
 	}
-	list := []gone{}
-	o.changed(t, start, end, true, func(id string, at int64) {
-		list = append(list, gone{id, time.Unix(at, 0).UTC().Format(jsonTime)})
-	})
+	list := []deletion{}
+	add := func(id string, at int64) {
+		list = append(list, deletion{id, time.Unix(at, 0).UTC().Format(jsonTime)})
+	}
+	o.changed(t, start, end, true, add)
+	o.mu.RLock()
+	for _, g := range t.gone {
+		if g.at >= start.Unix() && g.at < end.Unix() {
+			add(t.id(g.ord).String(), g.at)
+		}
+	}
+	o.mu.RUnlock()
 	if len(list) > maxReplicated {
 		return refuse(400, "EXCEEDED_ID_LIMIT", "too many ids: %d", len(list))
 	}

@@ -56,6 +56,9 @@ func (o *Org) ClearRules() {
 
 // rule asks the rules about a row that is about to be saved as the record ord.
 func (s *saver) rule(row *draft, ord uint32) *rowFault {
+	if s.played {
+		return nil
+	}
 	for _, r := range s.org.rules {
 		obj := s.plan.table.obj
 		if r.Object != "" && !strings.EqualFold(r.Object, obj.Name) || r.Operation != "" && r.Operation != s.op || r.Times > 0 && r.failed == r.Times {

@@ -22,6 +22,7 @@ type table struct {
 	places  []uint64 // by ordinal: page << 32 | offset, plus 1; 0 is a record that is gone for good
 	live    int      // records that are there
 	deleted int      // records in the recycle bin
+	gone    []gone   // records that were deleted and are gone for good
 	bytes   int      // all of pages
 	dead    int      // of them
 	indexes []*index
@@ -128,8 +129,17 @@ func (t *table) replace(ordinal uint32, r record) {
 	}
 }
 
-// erase takes a record away for good.
+// gone is what is left of a record that was deleted: when that was, in Unix seconds.
+type gone struct {
+	ord uint32
+	at  int64
+}
+
+// erase takes a record away for good. One that comes from the recycle bin was deleted; any other was never there for anybody else.
 func (t *table) erase(ordinal uint32) {
+	if r := t.record(ordinal); r.deleted() {
+		t.gone = append(t.gone, gone{ordinal, r.stamps().stamp})
+	}
 	t.drop(ordinal)
 	t.places[ordinal] = 0
 }
