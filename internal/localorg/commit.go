@@ -2,6 +2,7 @@ package localorg
 
 import (
 	"bytes"
+	"math"
 	"time"
 )
 
@@ -378,7 +379,7 @@ func (s *saver) buildInsert(row *draft, ord uint32) {
 			s.rec = appendRecordField(s.rec, f.index, v.data)
 		}
 	}
-	upTo(len(p.table.obj.Fields))
+	upTo(math.MaxInt)
 	copy(s.rec, appendRecordHead(nil, 0, times))
 }
 
@@ -431,5 +432,5 @@ func (s *saver) buildUpdate(row *draft, old record) {
 			s.rec = appendRecordField(s.rec, index, v)
 		}
 	}
-	put(len(s.plan.table.obj.Fields))
+	put(math.MaxInt)
 }

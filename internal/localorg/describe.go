@@ -61,7 +61,7 @@ func (o *Org) sobjects(c *call) error {
 	list := []map[string]json.RawMessage{}
 	for _, obj := range o.schema.objects {
 		var all map[string]json.RawMessage
-		if err := json.Unmarshal(obj.describe, &all); err != nil {
+		if err := json.Unmarshal(obj.shape().describe, &all); err != nil {
 			return err
 		}
 		head := map[string]json.RawMessage{}
@@ -75,10 +75,11 @@ func (o *Org) sobjects(c *call) error {
 	return c.reply(200, map[string]any{"encoding": "UTF-8", "maxBatchSize": 200, "sobjects": list})
 }
 
-// fresh answers 304 or 412 where the client's condition says so, and is true when that was the answer. The schema is as old as
-// the org.
+// fresh answers 304 or 412 where the client's condition says so, and is true when that was the answer.
 func (o *Org) fresh(c *call) bool {
-	changed := schemaDate
+	o.mu.RLock()
+	changed := o.reshaped
+	o.mu.RUnlock()
 	c.w.Header().Set("Last-Modified", changed.Format(http.TimeFormat))
 	if t, err := http.ParseTime(c.r.Header.Get("If-Modified-Since")); err == nil && !changed.After(t) {
 		c.w.WriteHeader(http.StatusNotModified)
@@ -91,7 +92,7 @@ func (o *Org) fresh(c *call) bool {
 	return false
 }
 
-// schemaDate is when the schema was last changed, in the calendar of the org.
+// schemaDate is how old a schema is that was never changed, in the calendar of the org.
 var schemaDate = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 
 func (o *Org) describe(c *call) error {
@@ -102,5 +103,5 @@ func (o *Org) describe(c *call) error {
 	if o.fresh(c) {
 		return nil
 	}
-	return c.send(200, "application/json;charset=UTF-8", obj.describe)
+	return c.send(200, "application/json;charset=UTF-8", obj.shape().describe)
 }

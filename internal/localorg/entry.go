@@ -201,7 +201,7 @@ func parentKey(obj *object, name string, raw json.RawMessage) (string, json.RawM
 	if len(parts) != 1 { // the text is a guess
 		return "", nil, rowError("INVALID_FIELD", "Exactly one external id is needed to name the parent: "+name, name)
 	}
-	if f := obj.byRel[strings.ToLower(name)]; f != nil && len(f.ReferenceTo) > 1 && attributes.Type != "" {
+	if f := obj.relation(name); f != nil && len(f.ReferenceTo) > 1 && attributes.Type != "" {
 		name = attributes.Type + ":" + name
 	}
 	for key, value := range parts {

@@ -50,7 +50,7 @@ func (o *Org) addFixtures() {
 
 func (o *Org) addFixture(t *table, made int64, values map[string]string) []byte {
 	r := appendRecordHead(nil, 0, stamps{made, made, made})
-	for _, f := range t.obj.Fields {
+	for _, f := range t.obj.shape().Fields {
 		if v, ok := values[f.Name]; ok {
 			r = appendRecordField(r, f.index, []byte(v))
 		}

@@ -69,7 +69,7 @@ func (o *Org) compile(j *job, names []string) (*plan, error) {
 			p.id = place
 			continue
 		}
-		if col.field == p.keyField && col.parent == nil {
+		if p.keyField != nil && col.field.Name == p.keyField.Name && col.parent == nil { // by name: the key may have another type by now
 			p.key = place
 		}
 		p.columns = append(p.columns, col)
@@ -81,7 +81,7 @@ func (o *Org) compile(j *job, names []string) (*plan, error) {
 
 // addRules finds what an insert must bring and what it gets by itself.
 func (p *plan) addRules(obj *object) {
-	for _, f := range obj.Fields {
+	for _, f := range obj.shape().Fields {
 		if f.required() {
 			at := slices.IndexFunc(p.columns, func(c column) bool { return c.field == f })
 			p.required = append(p.required, requiredField{f, at})
@@ -131,7 +131,7 @@ func (o *Org) column(obj *object, name string) (column, error) {
 	if !typed {
 		rel = relName
 	}
-	f := obj.byRel[strings.ToLower(rel)]
+	f := obj.relation(rel)
 	if f == nil || !o.sameName(f.RelationshipName, rel) {
 		return column{}, invalidBatch("Unable to find relationship: %s", rel)
 	}

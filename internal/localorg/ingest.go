@@ -91,13 +91,9 @@ func (o *Org) createJob(c *call) error {
 	if err := c.decode(&spec); err != nil {
 		return err
 	}
-	obj, key, err := o.check(&spec)
-	if err != nil {
-		return err
-	}
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	j, err := o.newJob(c, &spec, obj, key)
+	j, err := o.newJob(c, &spec)
 	if err != nil {
 		return err
 	}
@@ -105,7 +101,11 @@ func (o *Org) createJob(c *call) error {
 }
 
 // newJob makes an open job. Callers hold the lock.
-func (o *Org) newJob(c *call, spec *jobSpec, obj *object, key *field) (*job, error) {
+func (o *Org) newJob(c *call, spec *jobSpec) (*job, error) {
+	obj, key, err := o.check(spec) // under the lock: the journal has jobs and changes of the schema in their order
+	if err != nil {
+		return nil, err
+	}
 	if err := o.purge(); err != nil {
 		return nil, err
 	}

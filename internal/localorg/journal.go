@@ -45,6 +45,7 @@ const (
 	eventQueryEnded   byte = 21
 	eventQueryDeleted byte = 22
 	eventWrite        byte = 30 // changes over REST
+	eventField        byte = 35 // an object got, changed or lost a field
 	eventPutBack      byte = 40 // the rest of a batch went back into the queue
 )
 

@@ -45,7 +45,10 @@ func (o *Org) link(to lookup) {
 func (o *Org) linkAll(t *table) {
 	seen := map[*table]bool{t: true}
 	for list := []*table{t}; len(list) > 0; list = list[1:] {
-		for _, kids := range o.lookups[list[0].obj.index] {
+		o.mu.RLock()
+		lookups := o.lookups[list[0].obj.index]
+		o.mu.RUnlock()
+		for _, kids := range lookups {
 			o.link(kids)
 			if kids.field.CascadeDelete && !seen[kids.table] {
 				seen[kids.table] = true

@@ -279,7 +279,7 @@ func (j *job) putBack(batch int) {
 }
 
 // findLockFields lists, for each object, the lookups whose records a save locks.
-func (o *Org) findLockFields() error {
+func (o *Org) findLockFields() (err error) {
 	o.lockFields = make([][]*field, len(o.schema.objects))
 	for _, pattern := range o.cfg.LockParents {
 		objName, fieldName, ok := strings.Cut(pattern, ".")
@@ -287,7 +287,7 @@ func (o *Org) findLockFields() error {
 			return (objName == "*" || strings.EqualFold(objName, obj.Name)) && (fieldName == "*" || strings.EqualFold(fieldName, f.Name))
 		})
 		if !ok || !found {
-			return fmt.Errorf("localorg: no lookup is like %q, by which parents are to be locked", pattern)
+			err = fmt.Errorf("localorg: no lookup is like %q, by which parents are to be locked", pattern)
 		}
 	}
 	if o.cfg.LockParents == nil {
@@ -295,12 +295,12 @@ func (o *Org) findLockFields() error {
 			return f.CascadeDelete || slices.Contains(f.ReferenceTo, "Account") || slices.Contains(f.ReferenceTo, "Campaign")
 		})
 	}
-	return nil
+	return err
 }
 
 func (o *Org) addLockFields(fits func(*object, *field) bool) (found bool) {
 	for _, obj := range o.schema.objects {
-		for _, f := range obj.Fields {
+		for _, f := range obj.shape().Fields {
 			if f.kind != kindReference || !fits(obj, f) {
 				continue
 			}

@@ -32,8 +32,7 @@ func (o *Org) createWhole(c *call, boundary string) error {
 	if err := decodeJSON(head, &spec); err != nil {
 		return err
 	}
-	obj, key, err := o.check(&spec)
-	if err != nil {
+	if _, _, err := o.check(&spec); err != nil {
 		return err
 	}
 	content, err := nextPart(parts, "content", "text/csv")
@@ -67,7 +66,7 @@ func (o *Org) createWhole(c *call, boundary string) error {
 	}
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	j, err := o.newJob(c, &spec, obj, key)
+	j, err := o.newJob(c, &spec)
 	if err != nil {
 		os.Remove(f.Name())
 		return err

@@ -49,6 +49,7 @@ type Org struct {
 	records       window
 	locks         lockTable
 	lockFields    [][]*field // by object index: lookups whose records a save locks
+	reshaped      time.Time  // when the schema was last changed
 	reserved      int        // rows of batches that run, still to be counted in records
 	audit         auditLog
 	faults        []*Fault
@@ -75,7 +76,7 @@ func Open(cfg Config) (*Org, error) {
 		return nil, &ConfigError{fmt.Errorf("open local org: %w", err)}
 	}
 	o := &Org{
-		cfg: cfg, schema: s,
+		cfg: cfg, schema: s.clone(), reshaped: schemaDate,
 		prefixes: map[string]*table{}, jobs: map[uint32]*job{}, queryJobs: map[uint32]*queryJob{}, sessions: map[string]session{}, grants: map[string]*grant{}, codes: map[string]code{}, queries: map[string]*cursor{}, inFlight: map[*http.Request]time.Time{},
 	}
 	if err := o.findLockFields(); err != nil {

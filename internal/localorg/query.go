@@ -249,7 +249,7 @@ func appendJSONValue(b []byte, k kind, v []byte) []byte {
 func (o *Org) appendAddress(b []byte, t *table, ord uint32, r record, f *field) []byte {
 	parts := map[string]any{}
 	any := false
-	for _, part := range t.obj.Fields {
+	for _, part := range t.obj.shape().Fields {
 		if part.CompoundFieldName != f.Name {
 			continue
 		}

@@ -24,7 +24,7 @@ func fillAccounts(o *Org, rows int) {
 		n := strconv.Itoa(i * 7919 % rows)
 		values := map[int]string{name.index: "Name " + n, key.index: "L-" + n, revenue.index: n}
 		r = appendRecordHead(r[:0], 0, stamps{now, now, now})
-		for _, f := range t.obj.Fields {
+		for _, f := range t.obj.shape().Fields {
 			if v := values[f.index]; v != "" {
 				r = appendRecordField(r, f.index, []byte(v))
 			}

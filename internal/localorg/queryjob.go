@@ -91,14 +91,14 @@ func (o *Org) createQueryJob(c *call) error {
 	if err := c.decode(&spec); err != nil {
 		return err
 	}
-	q, err := o.checkQuery(&spec)
+	now := o.now()
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	q, err := o.checkQuery(&spec) // under the lock: the journal has jobs and changes of the schema in their order
 	if err != nil {
 		return err
 	}
 	sortColumns(q, c.major)
-	now := o.now()
-	o.mu.Lock()
-	defer o.mu.Unlock()
 	if o.queryJobCount.sum(now) >= o.cfg.DailyQueryJobs { // the text is a guess
 		return refuse(400, "LIMIT_EXCEEDED", "Max bulk v2 query jobs (%d) per 24 hrs reached", o.cfg.DailyQueryJobs)
 	}

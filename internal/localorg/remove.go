@@ -90,7 +90,7 @@ type lookup struct {
 func (o *Org) findLookups() {
 	o.lookups = make([][]lookup, len(o.tables))
 	for _, t := range o.tables {
-		for _, f := range t.obj.Fields {
+		for _, f := range t.obj.shape().Fields {
 			if f.kind != kindReference || auditFields[f.Name] || f.Name == "OwnerId" {
 				continue
 			}
@@ -112,7 +112,7 @@ func (o *Org) pointing(to lookup, id id15) []uint32 {
 
 // title is what a message calls a record: its name, or its id.
 func (o *Org) title(t *table, ord uint32) string {
-	for _, f := range t.obj.Fields {
+	for _, f := range t.obj.shape().Fields {
 		if f.NameField {
 			if v := o.value(t, ord, t.record(ord), f); v != nil {
 				return string(v)

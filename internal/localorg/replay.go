@@ -102,6 +102,8 @@ func (o *Org) replay(kind byte, payload []byte) error {
 		return o.replayChunk(payload)
 	case kind == eventWrite:
 		return o.replayWrite(payload)
+	case kind == eventField:
+		return o.replayField(payload)
 	}
 	var e event
 	if err := json.Unmarshal(payload, &e); err != nil {

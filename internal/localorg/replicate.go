@@ -27,7 +27,7 @@ func (o *Org) replication(c *call, window time.Duration) (t *table, start, end t
 	var head struct {
 		Replicateable bool `json:"replicateable"`
 	}
-	if err := json.Unmarshal(obj.describe, &head); err != nil || !head.Replicateable { // the text is a guess
+	if err := json.Unmarshal(obj.shape().describe, &head); err != nil || !head.Replicateable { // the text is a guess
 		return nil, start, end, refuse(400, "INVALID_TYPE", "entity type %s is not replicateable", obj.Name)
 	}
 	q := c.r.URL.Query()

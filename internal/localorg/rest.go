@@ -193,7 +193,7 @@ func (o *Org) showRecord(c *call, obj *object, ord uint32) error {
 func (o *Org) paths(obj *object, list string) ([]path, error) {
 	var paths []path
 	if list == "" {
-		for _, f := range obj.Fields {
+		for _, f := range obj.shape().Fields {
 			paths = append(paths, path{name: f.Name, field: f})
 		}
 		return paths, nil

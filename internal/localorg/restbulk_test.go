@@ -57,7 +57,7 @@ func TestRESTAndBulkAgree(t *testing.T) {
 				may = func(f *field) bool { return f.Updateable }
 			}
 			header, cells, values := []string{}, []string{}, map[string]any{}
-			for _, f := range obj.Fields {
+			for _, f := range obj.shape().Fields {
 				if !may(f) || f.kind == kindCompound || f.kind == kindID || !f.required() && rapid.IntRange(0, 3).Draw(rt, "set") > 0 {
 					continue
 				}

@@ -2,6 +2,7 @@ package localorg
 
 import (
 	"bytes"
+	"cmp"
 	"embed"
 	"encoding/json"
 	"errors"
@@ -10,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"github.com/zeebo/xxh3"
 )
@@ -133,18 +135,33 @@ type childRelation struct {
 	Name   string `json:"relationshipName"`
 }
 
-// object is one sObject, from its describe.
+// object is one sObject, from its describe. What it is stays as it is; its fields are a shape.
 type object struct {
-	Name        string          `json:"name"`
-	Label       string          `json:"label"`
-	LabelPlural string          `json:"labelPlural"`
-	KeyPrefix   string          `json:"keyPrefix"`
-	Createable  bool            `json:"createable"`
-	Updateable  bool            `json:"updateable"`
-	Deletable   bool            `json:"deletable"`
-	Queryable   bool            `json:"queryable"`
-	Fields      []*field        `json:"fields"`
-	Children    []childRelation `json:"childRelationships"`
+	objectHead
+	index   int
+	current atomic.Pointer[shape]
+}
+
+// shape is the fields of an object and what follows from them. A change of the schema makes a new one; whoever reads one may go on with it.
+type shape struct {
+	Fields   []*field        `json:"fields"` // by index, ascending
+	Children []childRelation `json:"childRelationships"`
+
+	describe []byte            // the describe answer as served
+	width    int               // the index of the next field that is made; those of removed fields are not used again
+	byName   map[string]*field // by lower-case name
+	byRel    map[string]*field // lookups by lower-case relationship name
+}
+
+type objectHead struct {
+	Name        string `json:"name"`
+	Label       string `json:"label"`
+	LabelPlural string `json:"labelPlural"`
+	KeyPrefix   string `json:"keyPrefix"`
+	Createable  bool   `json:"createable"`
+	Updateable  bool   `json:"updateable"`
+	Deletable   bool   `json:"deletable"`
+	Queryable   bool   `json:"queryable"`
 	RecordTypes []struct {
 		ID            string `json:"recordTypeId"`
 		Name          string `json:"name"`
@@ -153,14 +170,13 @@ type object struct {
 		Available     bool   `json:"available"`
 		Master        bool   `json:"master"`
 	} `json:"recordTypeInfos"`
-
-	index    int
-	describe []byte            // the describe answer as served
-	byName   map[string]*field // by lower-case name
-	byRel    map[string]*field // lookups by lower-case relationship name
 }
 
-func (o *object) field(name string) *field { return o.byName[strings.ToLower(name)] }
+func (o *object) shape() *shape { return o.current.Load() }
+
+// field finds a field by its name in any case, relation a lookup by the name of its relationship; nil: none.
+func (o *object) field(name string) *field    { return o.shape().byName[strings.ToLower(name)] }
+func (o *object) relation(name string) *field { return o.shape().byRel[strings.ToLower(name)] }
 
 // schema is all objects of an org, sorted by name.
 type schema struct {
@@ -169,6 +185,17 @@ type schema struct {
 	sum     uint64             // of the layout that stored records depend on
 
 	recordTypes []recordType // that the snapshots name, by object and then as they stand there
+}
+
+// clone is a schema whose objects may change.
+func (s *schema) clone() *schema {
+	c := &schema{byName: map[string]*object{}, sum: s.sum, recordTypes: s.recordTypes}
+	for _, o := range s.objects {
+		own := &object{objectHead: o.objectHead, index: o.index}
+		own.current.Store(o.shape())
+		c.objects, c.byName[strings.ToLower(o.Name)] = append(c.objects, own), own
+	}
+	return c
 }
 
 func (s *schema) object(name string) *object { return s.byName[strings.ToLower(name)] }
@@ -237,7 +264,7 @@ func loadSchema(files fs.FS, audit *bool) (*schema, error) {
 	for i, o := range s.objects {
 		o.index = i
 		fmt.Fprintf(&layout, "%s %s\n", o.Name, o.KeyPrefix)
-		for _, f := range o.Fields {
+		for _, f := range o.shape().Fields {
 			fmt.Fprintf(&layout, " %s %s\n", f.Name, f.Type)
 		}
 	}
@@ -269,7 +296,7 @@ func (s *schema) load(files fs.FS, name string, audit *bool) (*object, error) {
 func (s *schema) dangling() []string {
 	var list []string
 	for _, o := range s.objects {
-		for _, f := range o.Fields {
+		for _, f := range o.shape().Fields {
 			if f.kind == kindReference && (f.Createable || f.Updateable) && !slices.ContainsFunc(f.ReferenceTo, func(to string) bool { return s.object(to) != nil }) {
 				list = append(list, o.Name+"."+f.Name)
 			}
@@ -279,61 +306,79 @@ func (s *schema) dangling() []string {
 }
 
 func loadObject(data []byte, audit *bool) (*object, error) {
-	o := &object{byName: map[string]*field{}, byRel: map[string]*field{}}
+	o, s := &object{}, &shape{}
 	data = bytes.TrimPrefix(data, []byte("\ufeff"))
-	if err := json.Unmarshal(data, o); err != nil {
+	if err := cmp.Or(json.Unmarshal(data, &o.objectHead), json.Unmarshal(data, s)); err != nil {
 		return nil, fmt.Errorf("it is no describe of an object: %w; write it again with migrate describe OBJECT --snapshot", err)
 	}
 	switch {
-	case o.Name == "" || len(o.Fields) == 0:
+	case o.Name == "" || len(s.Fields) == 0:
 		return nil, errors.New("it is no describe of an object: it has no name or no fields; write it again with migrate describe OBJECT --snapshot")
 	case len(o.KeyPrefix) != 3 || strings.Trim(o.KeyPrefix, base62) != "":
 		return nil, fmt.Errorf("object %s has the key prefix %q; records of an object without one cannot be kept; remove the file", o.Name, o.KeyPrefix)
 	}
 	patched := false
-	for i, f := range o.Fields {
+	for i, f := range s.Fields {
 		if f == nil || f.Name == "" {
 			return nil, fmt.Errorf("field %d of object %s has no name", i+1, o.Name)
 		}
 		f.index = i
-		k, ok := kinds[f.Type]
-		if !ok {
-			k = kindCompound
-		}
-		f.kind = k
+		f.prepare()
 		if auditFields[f.Name] && audit != nil && f.Createable != *audit {
 			f.Createable, patched = *audit, true
 		}
-		if f.Restricted && (k == kindPicklist || k == kindMulti) {
-			f.values = map[string]bool{}
-			for _, v := range f.Picklist {
-				if v.Active {
-					f.values[v.Value] = true
-				}
-			}
-		}
-		if o.field(f.Name) != nil {
-			return nil, fmt.Errorf("field %s is there twice", f.Name)
-		}
-		o.byName[strings.ToLower(f.Name)] = f
-		if f.kind == kindReference && f.RelationshipName != "" {
-			o.byRel[strings.ToLower(f.RelationshipName)] = f
-		}
 	}
+	s.describe, s.width = data, len(s.Fields)
+	if twice := s.enter(); twice != nil {
+		return nil, fmt.Errorf("field %s is there twice", twice.Name)
+	}
+	o.current.Store(s)
 	if o.field("Id") == nil {
 		return nil, fmt.Errorf("object %s has no field Id", o.Name)
 	}
-	o.describe = data
 	if patched {
-		return o, o.patchDescribe(*audit)
+		return o, s.patchDescribe(*audit)
 	}
 	return o, nil
 }
 
+// prepare works out what the describe of a field implies.
+func (f *field) prepare() {
+	k, ok := kinds[f.Type]
+	if !ok {
+		k = kindCompound
+	}
+	f.kind = k
+	if f.Restricted && (k == kindPicklist || k == kindMulti) {
+		f.values = map[string]bool{}
+		for _, v := range f.Picklist {
+			if v.Active {
+				f.values[v.Value] = true
+			}
+		}
+	}
+}
+
+// enter fills the maps of names, and gives the first field whose name another one has; nil: none.
+func (s *shape) enter() (twice *field) {
+	s.byName, s.byRel = map[string]*field{}, map[string]*field{}
+	for _, f := range s.Fields {
+		name := strings.ToLower(f.Name)
+		if s.byName[name] != nil && twice == nil {
+			twice = f
+		}
+		s.byName[name] = f
+		if f.kind == kindReference && f.RelationshipName != "" {
+			s.byRel[strings.ToLower(f.RelationshipName)] = f
+		}
+	}
+	return twice
+}
+
 // patchDescribe rewrites the served describe so that it tells the same about audit fields as the org's setting.
-func (o *object) patchDescribe(audit bool) error {
+func (s *shape) patchDescribe(audit bool) error {
 	var top map[string]json.RawMessage
-	if err := json.Unmarshal(o.describe, &top); err != nil {
+	if err := json.Unmarshal(s.describe, &top); err != nil {
 		return err
 	}
 	var fields []map[string]json.RawMessage
@@ -341,7 +386,7 @@ func (o *object) patchDescribe(audit bool) error {
 		return err
 	}
 	createable, _ := json.Marshal(audit)
-	for i, f := range o.Fields {
+	for i, f := range s.Fields {
 		if auditFields[f.Name] {
 			fields[i]["createable"] = createable
 		}
@@ -350,6 +395,6 @@ func (o *object) patchDescribe(audit bool) error {
 	if top["fields"], err = json.Marshal(fields); err != nil {
 		return err
 	}
-	o.describe, err = json.Marshal(top)
+	s.describe, err = json.Marshal(top)
 	return err
 }

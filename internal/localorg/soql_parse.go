@@ -253,14 +253,14 @@ func (p *parser) path(t token) (path, error) {
 	out := path{name: t.text}
 	obj := p.from
 	parts := strings.Split(t.text, ".")
-	if first := strings.ToLower(parts[0]); len(parts) > 1 && obj.byRel[first] == nil && (first == p.alias && first != "" || strings.EqualFold(first, obj.Name)) {
+	if first := strings.ToLower(parts[0]); len(parts) > 1 && obj.relation(first) == nil && (first == p.alias && first != "" || strings.EqualFold(first, obj.Name)) {
 		parts = parts[1:] // the object's alias or its own name may stand before a field
 	}
 	if len(parts)-1 > maxLevels { // the text is a guess
 		return path{}, refuse(400, "INVALID_FIELD", "the path %s has more than %d levels", t.text, maxLevels)
 	}
 	for _, rel := range parts[:len(parts)-1] {
-		f := obj.byRel[strings.ToLower(rel)]
+		f := obj.relation(rel)
 		if f == nil {
 			return path{}, refuse(400, "INVALID_FIELD", "Didn't understand relationship '%s' in field path. If you are attempting to use a custom relationship, be sure to append the '__r' after the custom relationship name. Please reference your WSDL or the describe call for the appropriate names.", rel)
 		}

@@ -110,7 +110,7 @@ func (p *parser) takeFields(q *soql, which token) error {
 	if !which.is("STANDARD") && !which.is("CUSTOM") && !which.is("ALL") {
 		return malformed(which.at, "unexpected token: '%s'", which.text)
 	}
-	for _, f := range p.from.Fields {
+	for _, f := range p.from.shape().Fields {
 		custom := isCustom(f.Name)
 		if which.is("STANDARD") && custom || which.is("CUSTOM") && !custom || p.bulk && f.kind == kindCompound {
 			continue
@@ -131,7 +131,7 @@ func (p *parser) takeChild(q *soql, s selected) error {
 	inner := &parser{soqlReader: p.soqlReader, tokens: s.child, nested: true}
 	var err error
 	child.query, err = inner.query(func(t token) (*object, error) {
-		for _, rel := range p.from.Children {
+		for _, rel := range p.from.shape().Children {
 			if obj := p.schema.object(rel.Object); obj != nil && strings.EqualFold(rel.Name, t.text) && rel.Name != "" && obj.field(rel.Field) != nil {
 				child.name, child.lookup = rel.Name, obj.field(rel.Field)
 				return obj, nil

@@ -34,7 +34,7 @@ const pageSize = 1 << 20
 
 func newTable(obj *object, seed uint64, formats map[string]string) *table {
 	t := &table{obj: obj, first: firstID(obj.KeyPrefix, seed)}
-	for _, f := range obj.Fields {
+	for _, f := range obj.shape().Fields {
 		if f.indexed() && f.kind != kindCompound {
 			t.indexes = append(t.indexes, &index{field: f})
 		}

@@ -92,19 +92,19 @@ func (o *Org) branches(obj *object, records []map[string]json.RawMessage, common
 		list = append(list, b)
 		at := len(list)
 		for _, name := range slices.Sorted(maps.Keys(r)) {
-			i := slices.IndexFunc(obj.Children, func(rel childRelation) bool { return rel.Name != "" && strings.EqualFold(rel.Name, name) })
+			i := slices.IndexFunc(obj.shape().Children, func(rel childRelation) bool { return rel.Name != "" && strings.EqualFold(rel.Name, name) })
 			if i < 0 {
 				continue
 			}
-			kids := o.schema.object(obj.Children[i].Object)
+			kids := o.schema.object(obj.shape().Children[i].Object)
 			var below struct {
 				Records []map[string]json.RawMessage `json:"records"`
 			}
-			if err := json.Unmarshal(r[name], &below); err != nil || kids == nil || kids.field(obj.Children[i].Field) == nil {
+			if err := json.Unmarshal(r[name], &below); err != nil || kids == nil || kids.field(obj.shape().Children[i].Field) == nil {
 				return nil, refuse(400, "INVALID_INPUT", "%s is no list of records", name)
 			}
 			delete(r, name)
-			child := branch{entry: entry{obj: kids, op: "insert", above: at, lookup: kids.field(obj.Children[i].Field)}}
+			child := branch{entry: entry{obj: kids, op: "insert", above: at, lookup: kids.field(obj.shape().Children[i].Field)}}
 			var err error
 			if list, err = o.branches(kids, below.Records, child, list, depth+1); err != nil {
 				return nil, err
