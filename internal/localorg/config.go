@@ -94,6 +94,11 @@ type Config struct {
 	// QueryPage is the page size of query answers. 0: 2,000.
 	QueryPage int
 
+	// QueryRows is how many records a query may give before it times out, as one does that takes the org more than two minutes: over REST it
+	// is refused, a query job fails after the org has tried it 15 times, for which nobody waits here. A LIMIT counts, COUNT() and other aggregates
+	// do not: CountRows is how many records they may find. 0: no bound.
+	QueryRows, CountRows int
+
 	// AuditFields says whether CreatedDate, CreatedById, LastModifiedDate and LastModifiedById may be set on insert.
 	// nil: as the snapshots say; with the built-in ones they may.
 	AuditFields *bool
@@ -105,6 +110,9 @@ type Config struct {
 
 	// The rest are choices where the documents are silent or disagree.
 
+	// RetriedText is the errorMessage of a query job that timed out. An older guide has the default's words after the colon for 15 attempts, a
+	// newer one "Retried more than thirty times". "": InternalServerError : Retried more than fifteen times
+	RetriedText string
 	// EchoTyped writes dates, datetimes, booleans and #N/A of result files in the org's own form, as it does with
 	// numbers. Default: as uploaded.
 	EchoTyped bool
@@ -198,6 +206,9 @@ func (c Config) withDefaults() Config {
 	if c.QueryPage == 0 {
 		c.QueryPage = 2_000
 	}
+	if c.RetriedText == "" {
+		c.RetriedText = "InternalServerError : Retried more than fifteen times"
+	}
 	if c.AutoNumbers == nil {
 		c.AutoNumbers = map[string]string{"Invoice__c.Name": "INV-{000000}", "Case.CaseNumber": "{00000000}"}
 	}
@@ -223,6 +234,8 @@ func (c Config) check() error {
 		return errors.New("localorg: times must not be negative")
 	case c.MaxUpload < 0 || c.DailyAPI < 0 || c.LongCalls < 0 || c.DailyBatches < 0 || c.DailyRecords < 0 || c.DataStorage < 0 || c.DailyQueryJobs < 0:
 		return errors.New("localorg: limits must not be negative")
+	case c.QueryRows < 0 || c.CountRows < 0:
+		return errors.New("localorg: bounds of queries must not be negative")
 	case c.JobsPerPage < 0 || c.QueryPage < 0 || c.ResultPage < 0 || c.ResultFile < 0:
 		return errors.New("localorg: page sizes must not be negative")
 	}

@@ -71,6 +71,7 @@ type event struct {
 	FirstNew uint32        `json:"firstNew,omitempty"`
 	State    string        `json:"state,omitempty"`
 	Message  string        `json:"message,omitempty"`
+	Retries  int           `json:"retries,omitempty"`
 	Active   time.Duration `json:"active,omitempty"`
 }
 

@@ -49,7 +49,13 @@ func (o *Org) runQuery(c *call, deleted bool) error {
 		return err
 	}
 	found := o.find(q, deleted)
+	bound := o.cfg.QueryRows
+	if q.count || len(q.aggregates) > 0 {
+		bound = o.cfg.CountRows
+	}
 	switch {
+	case bound > 0 && len(found) > bound:
+		return refuse(400, "QUERY_TIMEOUT", "Your query request was running for too long.")
 	case len(q.aggregates) > 0:
 		return c.send(200, "application/json;charset=UTF-8", o.aggregate(q, found))
 	case q.count:

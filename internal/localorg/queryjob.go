@@ -44,6 +44,7 @@ type queryJob struct {
 	state     state
 	message   string // why it failed
 	processed int    // records found so far
+	retries   int
 	active    time.Duration
 	result    resultFile // once it is complete
 	rules     []*Fault
@@ -176,7 +177,7 @@ func (j *queryJob) listed() queryJobBody {
 
 func (j *queryJob) full() queryJobBody {
 	b := j.listed()
-	b.queryCounters = &queryCounters{Processed: int64(j.processed), TotalTime: j.active.Milliseconds(), ErrorReason: j.message,
+	b.queryCounters = &queryCounters{Processed: int64(j.processed), Retries: int64(j.retries), TotalTime: j.active.Milliseconds(), ErrorReason: j.message,
 		Chunking: len(j.query.orderBy) == 0 && j.query.limit < 0}
 	return b
 }
@@ -305,7 +306,7 @@ func (o *Org) resultPath(j *queryJob) string { return filepath.Join(o.dir, j.id.
 // endQuery takes a query job to a final state. Callers hold the lock.
 func (o *Org) endQuery(j *queryJob, s state, message string) error {
 	now := o.now()
-	e := event{Job: j.number, Time: now, State: s.String(), Message: message, Active: j.active, Rows: j.processed, Size: j.result.size}
+	e := event{Job: j.number, Time: now, State: s.String(), Message: message, Active: j.active, Rows: j.processed, Size: j.result.size, Retries: j.retries}
 	if err := o.log(eventQueryEnded, e); err != nil {
 		return err
 	}
@@ -350,6 +351,9 @@ func (o *Org) startQuery(j *queryJob) {
 			var fault *jobError
 			if s, message = stateFailed, "InternalServerError : "+err.Error(); errors.As(err, &fault) {
 				message = fault.text
+			}
+			if errors.Is(err, errQueryTimeout) {
+				j.retries, message = queryAttempts, o.cfg.RetriedText
 			}
 		}
 		if err := o.endQuery(j, s, message); err != nil {

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"encoding/base64"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -23,6 +24,11 @@ type resultFile struct {
 }
 
 const resultStep = 1000 // rows between two places
+
+// queryAttempts is how many times the org tries a query that times out.
+const queryAttempts = 15
+
+var errQueryTimeout = errors.New("the query timed out")
 
 // runQueryJob finds the records and writes the result.
 func (o *Org) runQueryJob(j *queryJob) error {
@@ -53,7 +59,8 @@ type queryWriter struct {
 	eol   string
 	buf   []byte
 	file  resultFile
-	told  int // rows that the job knows of
+	told  int  // rows that the job knows of
+	over  bool // it has more rows than Config.QueryRows allows
 	began time.Time
 	err   error
 }
@@ -64,6 +71,9 @@ func (w *queryWriter) write() error {
 	w.began = time.Now()
 	if len(q.orderBy) > 0 {
 		found := w.org.find(q, all)
+		if most := w.org.cfg.QueryRows; most > 0 && len(found) > most {
+			return errQueryTimeout
+		}
 		w.org.steps(len(found), func(i int) bool {
 			if t.places[found[i]] != 0 {
 				w.add(t, found[i], t.record(found[i]))
@@ -73,9 +83,16 @@ func (w *queryWriter) write() error {
 	} else if q.limit != 0 {
 		w.org.prepare(q.where)
 		w.org.scan(q, all, func(ord uint32, r record) bool {
+			if most := w.org.cfg.QueryRows; most > 0 && w.file.rows == most {
+				w.over = true
+				return false
+			}
 			w.add(t, ord, r)
 			return w.file.rows != q.limit
 		}, w.step)
+	}
+	if w.over {
+		return errQueryTimeout
 	}
 	if w.err != nil {
 		return w.err
@@ -99,6 +116,9 @@ func (w *queryWriter) write() error {
 // step writes what a hold of the lock has brought, and takes the time that it costs. It is false when that fails or nobody wants
 // the result any more.
 func (w *queryWriter) step() bool {
+	if w.over {
+		return false
+	}
 	_, w.err = w.out.Write(w.buf)
 	w.buf = w.buf[:0]
 	rows := w.file.rows - w.told

@@ -191,7 +191,7 @@ func (o *Org) replayQuery(kind byte, e *event) error {
 		return nil
 	}
 	j.state, j.message, j.active, j.stamp = parseState(e.State), e.Message, e.Active, e.Time
-	j.processed, j.result = e.Rows, resultFile{rows: e.Rows, size: e.Size}
+	j.processed, j.retries, j.result = e.Rows, e.Retries, resultFile{rows: e.Rows, size: e.Size}
 	return nil
 }
 
