@@ -10,6 +10,7 @@ import (
 
 	"migrate/internal/localorg"
 	"migrate/pkg/checkpoint"
+	"migrate/pkg/export"
 	"migrate/pkg/pipeline"
 	"migrate/pkg/plan"
 	"migrate/pkg/salesforce"
@@ -74,7 +75,7 @@ func exitCode(ctx context.Context, err error) int {
 		return codeInterrupted
 	case errors.As(err, &partly) && !(errors.As(err, &jobFail) && jobFail.Quota()):
 		return codeFailedRows
-	case errors.As(err, &usage), errors.As(err, &config), errors.Is(err, salesforce.ErrConfig), errors.Is(err, sources.ErrAddress), errors.As(err, &org):
+	case errors.As(err, &usage), errors.As(err, &config), errors.Is(err, salesforce.ErrConfig), errors.Is(err, sources.ErrAddress), errors.Is(err, export.ErrOvertaken), errors.As(err, &org):
 		return codeUsage
 	case errors.As(err, &planErr), errors.Is(err, sources.ErrChanged), errors.Is(err, errSourceGone), errors.Is(err, sources.ErrQuery), errors.Is(err, sinks.ErrSchema), errors.Is(err, sinks.ErrValue), errors.As(err, &syntax):
 		return codeInvalid
@@ -82,7 +83,7 @@ func exitCode(ctx context.Context, err error) int {
 		return codeLocked
 	case errors.Is(err, pipeline.ErrAccounting), errors.As(err, &damaged):
 		return codeAccounting
-	case errors.Is(err, pipeline.ErrMaxErrors), errors.Is(err, errReserve), errors.Is(err, salesforce.ErrLimit):
+	case errors.Is(err, pipeline.ErrMaxErrors), errors.Is(err, errReserve), errors.Is(err, errDuration), errors.Is(err, salesforce.ErrLimit):
 		return codeLimit
 	case errors.As(err, &jobFail):
 		if jobFail.Quota() {

@@ -54,6 +54,7 @@ type runFlags struct {
 	options   pipeline.Options
 	maxErrors string
 	reserve   reserve
+	bounds    bounds
 	statsFlag
 }
 
@@ -67,6 +68,7 @@ func (r *runFlags) add(cmd *cobra.Command) {
 	f.BoolVar(&r.options.NoSuccess, "no-success", false, "write no success.csv and fetch no ids")
 	f.StringVar(&r.maxErrors, "max-errors", "", "stop when more rows than this are bad: 500, or 2% (counted from 1,000 rows on)")
 	r.reserve.add(cmd)
+	r.bounds.add(cmd)
 	r.statsFlag.add(cmd)
 }
 

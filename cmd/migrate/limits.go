@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"text/tabwriter"
@@ -102,10 +103,14 @@ func (o *output) limits(ctx context.Context, client *salesforce.Client, store *c
 		o.text("limits: they cannot be read: %v", err)
 		return nil
 	}
+	loads := slices.ContainsFunc(jobs, func(j pipeline.Job) bool { return j.Export == nil })
+	exports := slices.ContainsFunc(jobs, func(j pipeline.Job) bool { return j.Export != nil })
+	uses := map[string]bool{salesforce.DailyAPIRequests: true, salesforce.DailyBulkAPIBatches: loads, salesforce.DataStorageMB: loads,
+		salesforce.DailyBulkV2QueryJobs: exports, salesforce.DailyBulkV2QueryMB: exports}
 	var parts []string
 	for _, l := range limitsThatMatter {
 		limit, there := limits[l.name]
-		if !there || l.name == salesforce.DailyBulkV2QueryJobs || l.name == salesforce.DailyBulkV2QueryMB || l.name == salesforce.FileStorageMB {
+		if !there || !uses[l.name] {
 			continue
 		}
 		fields := limitFields(l.name, limit)
@@ -131,6 +136,9 @@ func callsNeeded(ctx context.Context, store *checkpoint.Store, jobs []pipeline.J
 	}
 	var chunks int64
 	for _, j := range jobs {
+		if j.Export != nil {
+			return 0, false, nil // how many pages there will be is known when they are there
+		}
 		splits, err := store.Splits(ctx, j.Name)
 		if err != nil {
 			return 0, false, err

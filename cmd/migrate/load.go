@@ -78,7 +78,7 @@ func (a *app) loadCommand() *cobra.Command {
 				job.Fields = append(job.Fields, f)
 			}
 			out := a.output(flags.statsFlag)
-			return a.start(cmd.Context(), newRun{plan: plan.Plan{Version: plan.Version, Jobs: []plan.Job{job}}, options: options, reserve: flags.reserve,
+			return a.start(cmd.Context(), newRun{plan: plan.Plan{Version: plan.Version, Jobs: []plan.Job{job}}, options: options, reserve: flags.reserve, bounds: flags.bounds,
 				command: commandLine(cmd, args), yes: flags.yes, connect: a.connector(cmd.Context(), org)}, out)
 		},
 	}

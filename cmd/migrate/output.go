@@ -84,9 +84,14 @@ func (o *output) text(format string, args ...any) {
 	}
 }
 
-func (o *output) begin(dir, org, parent string) {
+// begin tells of a run that begins; loads says that it has some, and does not only export.
+func (o *output) begin(dir, org, parent string, loads bool) {
 	o.parent = parent
-	o.text("run %s into %s", filepath.Base(dir), org)
+	if loads {
+		o.text("run %s into %s", filepath.Base(dir), org)
+	} else {
+		o.text("run %s out of %s", filepath.Base(dir), org)
+	}
 	if parent != "" {
 		o.text("sends rows of run %s again", parent)
 	}

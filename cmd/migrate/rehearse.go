@@ -35,7 +35,7 @@ func (a *app) rehearseCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return a.start(cmd.Context(), newRun{plan: *p, options: options, reserve: flags.reserve, command: commandLine(cmd, args), yes: true, // nothing is at stake
+			return a.start(cmd.Context(), newRun{plan: *p, options: options, reserve: flags.reserve, command: commandLine(cmd, args), bounds: flags.bounds, yes: true, rehearsal: true, // nothing is at stake
 				connect: func(dir string) (*connection, error) { return a.connectRehearsal(cmd.Context(), schema, dir) },
 			}, a.output(flags.statsFlag))
 		},

@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"path/filepath"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -17,6 +19,7 @@ func (a *app) resumeCommand() *cobra.Command {
 		org       orgSpec
 		maxErrors string
 		reserve   reserve
+		bound     bounds
 		stats     statsFlag
 	)
 	cmd := &cobra.Command{
@@ -39,18 +42,24 @@ func (a *app) resumeCommand() *cobra.Command {
 				}
 				return nil
 			}
-			return a.resume(cmd.Context(), info.dir, commandLine(cmd, args), org, change, a.output(stats))
+			return a.resume(cmd.Context(), info.dir, commandLine(cmd, args), org, change, bound, a.output(stats))
 		},
 	}
 	cmd.Flags().StringVar(&maxErrors, "max-errors", "", "another bound than at the start: 500 or 2%")
 	reserve.add(cmd)
+	bound.add(cmd)
 	org.add(cmd)
 	stats.add(cmd)
 	return cmd
 }
 
 // resume goes on with a run. change puts the settings that are given anew in place of those that the run has had.
-func (a *app) resume(ctx context.Context, dir, command string, org orgSpec, change func(*runSpec) error, out *output) (err error) {
+func (a *app) resume(ctx context.Context, dir, command string, org orgSpec, change func(*runSpec) error, bound bounds, out *output) (err error) {
+	release, err := bound.hold(filepath.Dir(filepath.Dir(dir)), command)
+	if err != nil {
+		return err
+	}
+	defer release()
 	lock, err := checkpoint.Acquire(dir, command)
 	if err != nil {
 		return err
@@ -81,7 +90,7 @@ func (a *app) resume(ctx context.Context, dir, command string, org orgSpec, chan
 			done[j.Name] = true
 			continue
 		}
-		if spec.Export != nil {
+		if j.Operation == exportOperation {
 			continue // it has no source
 		}
 		splits, err := store.Splits(ctx, j.Name)
@@ -102,8 +111,10 @@ func (a *app) resume(ctx context.Context, dir, command string, org orgSpec, chan
 	}
 	defer func() { err = errors.Join(err, conn.Close()) }()
 	out.resume(dir, conn.title, run, lock.Dead)
-	if spec.Export != nil {
-		return a.workExport(ctx, dir, store, conn, spec, out)
+	asked := &exports{list: slices.DeleteFunc(slices.Clone(spec.Exports), func(x exportSpec) bool { return done[x.Name] })}
+	defer func() { err = errors.Join(err, asked.Close()) }()
+	if err := asked.hold(dir, command, conn); err != nil {
+		return err
 	}
 	parents, _, err := openParents(ctx, &spec.Plan, dir, conn, spec.IDs, out)
 	if err != nil {
@@ -114,7 +125,8 @@ func (a *app) resume(ctx context.Context, dir, command string, org orgSpec, chan
 	if err != nil {
 		return err
 	}
-	return a.work(ctx, dir, store, conn, jobs, parents, spec, out)
+	jobs = a.both(spec, jobs, done, dir, conn, out)
+	return a.work(ctx, dir, store, conn, jobs, parents, spec, bound, out)
 }
 
 // readSpec reads a run and what it was made from.

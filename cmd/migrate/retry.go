@@ -72,7 +72,7 @@ func (a *app) retryCommand() *cobra.Command {
 					recorded.Schema = mustAbs(localPath(info.dir, recorded.Schema))
 				}
 			}
-			again.dir, again.run, again.several = info.dir, run.ID, len(spec.Plan.Jobs) > 1
+			again.dir, again.run, again.several = info.dir, run.ID, spec.several()
 			jobs, err := again.choose(spec.Plan.Jobs, job)
 			if err != nil {
 				return err
@@ -89,7 +89,7 @@ func (a *app) retryCommand() *cobra.Command {
 				a.global.stateDir = filepath.Dir(runs) // beside the run that it follows
 			}
 			p := plan.Plan{Version: spec.Plan.Version, Path: spec.Plan.Path, Jobs: jobs}
-			return a.start(ctx, newRun{plan: p, options: options, reserve: flags.reserve, parent: run.ID, retry: &again, command: commandLine(cmd, args), yes: flags.yes,
+			return a.start(ctx, newRun{plan: p, options: options, reserve: flags.reserve, bounds: flags.bounds, parent: run.ID, retry: &again, command: commandLine(cmd, args), yes: flags.yes,
 				connect: func(dir string) (*connection, error) { return a.reconnect(ctx, run.ID, recorded, org, dir) },
 			}, a.output(flags.statsFlag))
 		},

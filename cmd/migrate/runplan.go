@@ -31,7 +31,7 @@ func (a *app) runCommand() *cobra.Command {
 			if org.Name == "" && org.InstanceURL == "" {
 				org.Name = p.Org
 			}
-			return a.start(cmd.Context(), newRun{plan: *p, options: options, reserve: flags.reserve, command: commandLine(cmd, args), yes: flags.yes,
+			return a.start(cmd.Context(), newRun{plan: *p, options: options, reserve: flags.reserve, bounds: flags.bounds, command: commandLine(cmd, args), yes: flags.yes,
 				connect: a.connector(cmd.Context(), org)}, a.output(flags.statsFlag))
 		},
 	}
@@ -51,7 +51,7 @@ func readPlan(args []string, limit int64) (*plan.Plan, error) {
 		return nil, err
 	}
 	if len(args) > 1 {
-		if p.Jobs, err = chooseJobs(p.Jobs, args[1:]); err != nil {
+		if err := chooseJobs(p, args[1:]); err != nil {
 			return nil, err
 		}
 	}
@@ -64,17 +64,15 @@ func readPlan(args []string, limit int64) (*plan.Plan, error) {
 }
 
 // chooseJobs keeps the named jobs and their second passes, in plan order.
-func chooseJobs(all []plan.Job, names []string) ([]plan.Job, error) {
-	var chosen []plan.Job
-	for _, j := range all {
-		if slices.Contains(names, j.Name) || j.First != "" && slices.Contains(names, j.First) {
-			chosen = append(chosen, j)
-		}
-	}
+func chooseJobs(p *plan.Plan, names []string) error {
 	for _, n := range names {
-		if !slices.ContainsFunc(all, func(j plan.Job) bool { return j.Name == n }) {
-			return nil, usagef("the plan has no job %q", n)
+		if !slices.ContainsFunc(p.Jobs, func(j plan.Job) bool { return j.Name == n }) && !slices.ContainsFunc(p.Exports, func(x plan.Export) bool { return x.Name == n }) {
+			return usagef("the plan has no job %q", n)
 		}
 	}
-	return chosen, nil
+	p.Jobs = slices.DeleteFunc(p.Jobs, func(j plan.Job) bool {
+		return !slices.Contains(names, j.Name) && (j.First == "" || !slices.Contains(names, j.First))
+	})
+	p.Exports = slices.DeleteFunc(p.Exports, func(x plan.Export) bool { return !slices.Contains(names, x.Name) })
+	return nil
 }

@@ -25,20 +25,27 @@ type runSpec struct {
 	Options pipeline.Options `json:"options"`
 	Parent  string           `json:"parent,omitempty"`     // the run whose bad rows this one sends again
 	Reserve reserve          `json:"reserve_api,omitzero"` // API calls that it leaves to others
-	Export  *exportSpec      `json:"export,omitempty"`     // the run is an export; then Plan has no jobs
-	IDs     int64            `json:"ids,omitempty"`        // newest entry of the id map when the run began: what it may refer to
+	Exports []exportSpec     `json:"exports,omitempty"`
+	IDs     int64            `json:"ids,omitempty"` // newest entry of the id map when the run began: what it may refer to
 }
+
+// several reports whether the run has several jobs, whose reports lie apart.
+func (s runSpec) several() bool { return len(s.Plan.Jobs)+len(s.Exports) > 1 }
 
 // newRun is what a new run is made from.
 type newRun struct {
 	plan    plan.Plan
+	name    string // of the run; "" = of the plan's folder, or of the first job
 	options pipeline.Options
 	reserve reserve
+	bounds  bounds
 	parent  string     // the run whose rows it sends again, or empty
 	retry   *retryRows // which rows these are; nil = it is no retry
 	command string     // what the user typed
 	yes     bool       // records may be taken out of the org
-	connect func(dir string) (*connection, error)
+	// rehearsal says that nothing outside of the run folder is to be touched.
+	rehearsal bool
+	connect   func(dir string) (*connection, error)
 }
 
 // start makes a new run and works on it to its end.
@@ -48,11 +55,21 @@ func (a *app) start(ctx context.Context, n newRun, out *output) (err error) {
 			return usagef("job %s takes records out of the org (%s); say --yes if that is what you want", j.Name, j.Operation)
 		}
 	}
-	name := n.plan.Jobs[0].Name
-	if n.plan.Path != "" {
+	name := n.name
+	switch {
+	case name != "":
+	case n.plan.Path != "":
 		name = filepath.Base(filepath.Dir(mustAbs(n.plan.Path)))
+	default:
+		name = n.plan.Jobs[0].Name
 	}
-	dir, err := newRunFolder(a.stateDir(n.plan.Path), name, time.Now())
+	state := a.stateDir(n.plan.Path)
+	release, err := n.bounds.hold(state, n.command)
+	if err != nil {
+		return err
+	}
+	defer release()
+	dir, err := newRunFolder(state, name, time.Now())
 	if err != nil {
 		return err
 	}
@@ -72,7 +89,7 @@ func (a *app) start(ctx context.Context, n newRun, out *output) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, conn.Close()) }()
-	out.begin(dir, conn.title, n.parent)
+	out.begin(dir, conn.title, n.parent, len(n.plan.Jobs) > 0)
 	if conn.local != nil {
 		a.warnDangling(conn.local)
 	}
@@ -94,6 +111,11 @@ func (a *app) start(ctx context.Context, n newRun, out *output) (err error) {
 	if err != nil {
 		return err
 	}
+	asked, err := a.findExports(ctx, n, dir, conn, out)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, asked.Close()) }()
 	if err := a.group(ctx, dir, jobs, decided, out); err != nil {
 		return err
 	}
@@ -115,14 +137,44 @@ func (a *app) start(ctx context.Context, n newRun, out *output) (err error) {
 			}
 		}()
 	}
-	spec := runSpec{Plan: n.plan, Options: n.options, Reserve: n.reserve, Parent: n.parent, IDs: upTo}
-	store, err := create(ctx, dir, n.command, spec, conn.spec, jobs)
+	spec := runSpec{Plan: n.plan, Options: n.options, Reserve: n.reserve, Parent: n.parent, IDs: upTo, Exports: asked.list}
+	spec.Plan.Exports = nil // they are decided
+	jobs = a.both(spec, jobs, nil, dir, conn, out)
+	store, err := create(ctx, dir, n.command, spec, conn, jobs)
 	if err != nil {
 		return err
 	}
 	defer store.Close()
 	begun = true
-	return a.work(ctx, dir, store, conn, jobs, parents, spec, out)
+	return a.work(ctx, dir, store, conn, jobs, parents, spec, n.bounds, out)
+}
+
+// both puts the exports of a run between its loads, as they stand in the plan. skip names jobs that are done already.
+func (a *app) both(spec runSpec, loads []pipeline.Job, skip map[string]bool, dir string, conn *connection, out *output) []pipeline.Job {
+	lines := map[string]int{}
+	for _, j := range spec.Plan.Jobs {
+		lines[j.Name] = j.Line
+	}
+	jobs := slices.Clone(loads)
+	for i := len(spec.Exports) - 1; i >= 0; i-- {
+		x := spec.Exports[i]
+		if skip[x.Name] {
+			continue
+		}
+		at := 0
+		for k, j := range loads {
+			if lines[j.Name] <= x.Line {
+				at = k + 1
+			}
+		}
+		jobs = slices.Insert(jobs, at, a.exportJob(x, dir, conn, out))
+	}
+	for i := range jobs {
+		if spec.several() && jobs[i].Export == nil {
+			jobs[i].Reports = jobs[i].Name
+		}
+	}
+	return jobs
 }
 
 // standardInput is the file in a run folder that holds what came on standard input.
@@ -187,9 +239,6 @@ func (a *app) compile(ctx context.Context, client *salesforce.Client, list []pla
 		case err != nil:
 			return nil, nil, fmt.Errorf("job %s: %w", j.Name, err)
 		}
-		if len(list) > 1 {
-			compiled.Reports = j.Name
-		}
 		out.job(j, about, decisions)
 		jobs = append(jobs, compiled)
 		decided = append(decided, decisions)
@@ -201,19 +250,29 @@ func (a *app) compile(ctx context.Context, client *salesforce.Client, list []pla
 }
 
 // create writes the checkpoint of a new run.
-func create(ctx context.Context, dir, command string, spec runSpec, org orgSpec, jobs []pipeline.Job) (*checkpoint.Store, error) {
+func create(ctx context.Context, dir, command string, spec runSpec, conn *connection, jobs []pipeline.Job) (*checkpoint.Store, error) {
 	specText, err := json.Marshal(spec)
 	if err != nil {
 		return nil, err
 	}
-	orgText, err := json.Marshal(org)
+	orgText, err := json.Marshal(conn.spec)
 	if err != nil {
 		return nil, err
 	}
 	var jobRows []checkpoint.Job
 	var splitRows []checkpoint.Split
-	for i, j := range jobs {
-		text, err := json.Marshal(spec.Plan.Jobs[i])
+	for _, j := range jobs {
+		if j.Export != nil {
+			x := spec.Exports[slices.IndexFunc(spec.Exports, func(x exportSpec) bool { return x.Name == j.Name })]
+			splits, err := x.splits(ctx, conn, orgNow(conn.Client))
+			if err != nil {
+				return nil, err
+			}
+			jobRows = append(jobRows, checkpoint.Job{Name: j.Name, Object: j.Object, Operation: exportOperation, Spec: "{}"})
+			splitRows = append(splitRows, splits...)
+			continue
+		}
+		text, err := json.Marshal(spec.Plan.Jobs[slices.IndexFunc(spec.Plan.Jobs, func(p plan.Job) bool { return p.Name == j.Name })])
 		if err != nil {
 			return nil, err
 		}
@@ -235,12 +294,13 @@ func create(ctx context.Context, dir, command string, spec runSpec, org orgSpec,
 }
 
 // work runs the pipeline and prints how it ends.
-func (a *app) work(ctx context.Context, dir string, store *checkpoint.Store, conn *connection, jobs []pipeline.Job, parents *parents, spec runSpec, out *output) error {
+func (a *app) work(ctx context.Context, dir string, store *checkpoint.Store, conn *connection, jobs []pipeline.Job, parents *parents, spec runSpec, bound bounds, out *output) error {
 	if err := removeSpools(dir, false); err != nil {
 		return err
 	}
-	cfg := pipeline.Config{Dir: dir, Checkpoint: store, Org: bulk2.New(conn.Client), Jobs: jobs, Options: spec.Options, Events: withCounts(out.events(), jobs),
-		IDs: parents.ids.view, Spent: spec.Reserve.spent(conn.Client), PutOff: conn.PutOff}
+	client := bulk2.New(conn.Client)
+	cfg := pipeline.Config{Dir: dir, Checkpoint: store, Org: client, Query: client, Jobs: jobs, Options: spec.Options, Events: withCounts(out.events(), jobs),
+		IDs: parents.ids.view, Spent: bound.spent(spec.Reserve, conn.Client), PutOff: conn.PutOff}
 	if conn.local != nil {
 		cfg.PollEvery = localPoll // its calls cost nothing
 	} else if err := out.limits(ctx, conn.Client, store, jobs, spec.Options); err != nil {

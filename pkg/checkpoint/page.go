@@ -60,9 +60,33 @@ func (s *Store) Pages(ctx context.Context, job string) ([]Chunk, error) {
 	})
 }
 
-// SetPublished records that all rows of an export are where they belong, and with that the job is done.
-func (s *Store) SetPublished(ctx context.Context, job string) error {
+// Halve puts two splits in the place of the first one, which keeps its id and loses its pages.
+func (s *Store) Halve(ctx context.Context, one, two Split) error {
 	err := s.tx(ctx, func(tx *sql.Tx) error {
+		if _, err := tx.Exec(`delete from chunk where job=? and split=?`, one.Job, one.ID); err != nil {
+			return err
+		}
+		if err := changeOne(tx.Exec(`update split set rows=0, spec=?, next=?, state=? where job=? and id=?`, one.Spec, one.Next, SplitOpen, one.Job, one.ID)); err != nil {
+			return err
+		}
+		return changeOne(tx.Exec(`insert into split(job, id, position, spec, next, state) select ?1, ?2, max(position)+1, ?3, ?4, ?5 from split`,
+			two.Job, two.ID, two.Spec, two.Next, SplitOpen))
+	})
+	if err != nil {
+		return fmt.Errorf("halve split %s: %w", one.ID, err)
+	}
+	return nil
+}
+
+// SetPublished records that all rows of an export are where they belong, and with that the job is done. filtered are the rows, by page,
+// that need not go there.
+func (s *Store) SetPublished(ctx context.Context, job string, filtered map[int64]int64) error {
+	err := s.tx(ctx, func(tx *sql.Tx) error {
+		for id, n := range filtered {
+			if err := changeOne(tx.Exec(`update chunk set rows=rows-?1, filtered=?1 where id=?2 and job=?3`, n, id, job)); err != nil {
+				return err
+			}
+		}
 		if _, err := tx.Exec(`update chunk set succeeded=rows, state=? where job=?`, ChunkSettled, job); err != nil {
 			return err
 		}

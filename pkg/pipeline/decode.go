@@ -61,6 +61,11 @@ func ExportSchema(columns []ExportColumn) *arrow.Schema {
 	return arrow.NewSchema(fields, nil)
 }
 
+// writer takes record batches; a Target is one.
+type writer interface {
+	Write(ctx context.Context, rows arrow.RecordBatch) error
+}
+
 // decoder makes record batches of the rows of query results.
 type decoder struct {
 	columns []ExportColumn
@@ -82,8 +87,8 @@ func newDecoder(columns []ExportColumn) *decoder {
 
 func (d *decoder) release() { d.b.Release() }
 
-// add takes a row, and hands a batch to the sink when one is full.
-func (d *decoder) add(ctx context.Context, row [][]byte, sink sinks.Sink) error {
+// add takes a row, and hands a batch on when one is full.
+func (d *decoder) add(ctx context.Context, row [][]byte, to writer) error {
 	for i, value := range row {
 		if len(value) == 0 {
 			d.b.Field(i).AppendNull()
@@ -96,18 +101,18 @@ func (d *decoder) add(ctx context.Context, row [][]byte, sink sinks.Sink) error 
 	if d.rows++; d.rows < decodeRows {
 		return nil
 	}
-	return d.flush(ctx, sink)
+	return d.flush(ctx, to)
 }
 
-// flush hands the rows that are left to the sink.
-func (d *decoder) flush(ctx context.Context, sink sinks.Sink) error {
+// flush hands the rows that are left on.
+func (d *decoder) flush(ctx context.Context, to writer) error {
 	if d.rows == 0 {
 		return nil
 	}
 	d.rows = 0
 	batch := d.b.NewRecordBatch()
 	defer batch.Release()
-	return sink.Write(ctx, batch)
+	return to.Write(ctx, batch)
 }
 
 // appender gives the function that appends a value to a column (the forms: Bulk API 2.0 guide, Valid Date Format in Records, and

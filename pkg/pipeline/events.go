@@ -62,6 +62,7 @@ const (
 	StepWriteQuery  Step = "write query"
 	StepCallPage    Step = "call page"
 	StepWritePage   Step = "write page"
+	StepWriteHalves Step = "write halves"
 	StepCallPublish Step = "call publish"
 )
 

@@ -7,13 +7,12 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"slices"
 
+	"github.com/apache/arrow-go/v18/arrow"
 	"golang.org/x/sync/errgroup"
 
 	"migrate/pkg/bulk2"
 	"migrate/pkg/checkpoint"
-	"migrate/pkg/sinks"
 )
 
 // Export makes a Job one that brings records out of the org: its splits are the queries that are asked, a query job each, and together they find
@@ -22,11 +21,29 @@ import (
 type Export struct {
 	Columns []ExportColumn // in the order of the query
 	All     bool           // deleted and archived records, too
-	// Open opens the sink. It may be opened again after a crash, even after it was published.
-	Open func() (sinks.Sink, error)
-	// Published is called behind Sink.Publish; after a crash perhaps again, with the same. nil = nothing is left to do.
-	Published func(ctx context.Context, files []sinks.File, rows int64) error
+	// Open opens what the rows go into, when all of them are there. After a crash it is opened again, even after it was published.
+	Open func(ctx context.Context) (Target, error)
 }
+
+// Target takes the rows of an export. It belongs to one goroutine.
+type Target interface {
+	// Take looks at a row before it is decoded, its values in the order of the columns; they are good until the next call. Only a row
+	// that is Written comes back in a batch.
+	Take(row [][]byte) (Fate, error)
+	Write(ctx context.Context, rows arrow.RecordBatch) error
+	// Publish makes all that was written visible and durable. The same rows may be written and published again, with the same result.
+	Publish(ctx context.Context) error
+	Close() error // without Publish before it, nothing is left of what was written
+}
+
+// Fate is what a Target does with a row.
+type Fate int
+
+const (
+	Written  Fate = iota // the row goes on
+	Taken                // the target has taken it already, such as the Id of a record that was deleted
+	Filtered             // it has gone the same way before, in an earlier run
+)
 
 // Pager runs query jobs and gives their pages in any order. *bulk2.Client is one.
 type Pager interface {
@@ -70,7 +87,7 @@ func (j *jobRun) export(ctx context.Context) (done bool, err error) {
 				}
 			}
 		}
-		g.Go(func() error { return s.fetch(work) })
+		g.Go(func() error { return j.slice(work, g, s) })
 	}
 	if err := g.Wait(); err != nil || j.stopped() {
 		return false, err
@@ -104,70 +121,75 @@ func (j *jobRun) publish(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	sink, err := j.Export.Open()
+	target, err := j.Export.Open(ctx)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, sink.Close()) }()
+	defer func() { err = errors.Join(err, target.Close()) }()
 	d := newDecoder(j.Export.Columns)
 	defer d.release()
-	var rows int64
+	filtered := map[int64]int64{}
+	var all int64
 	for _, c := range pages {
-		n, err := j.decodePage(ctx, d, c, sink)
+		rows, had, err := j.decodePage(ctx, d, c, target)
 		if err != nil {
 			return fmt.Errorf("page %d of split %s: %w", c.FirstRow, c.Split, err)
 		}
-		if rows += n; n != c.Rows {
-			return fmt.Errorf("page %d of split %s: %w: %d rows, %d when it came", c.FirstRow, c.Split, ErrAccounting, n, c.Rows)
+		if rows != c.Rows {
+			return fmt.Errorf("page %d of split %s: %w: %d rows, %d when it came", c.FirstRow, c.Split, ErrAccounting, rows, c.Rows)
+		}
+		if had > 0 {
+			filtered[c.ID] = had
+			all += had
 		}
 	}
-	if err := d.flush(ctx, sink); err != nil {
+	if err := d.flush(ctx, target); err != nil {
 		return err
 	}
 	j.Events.step(StepCallPublish)
-	files, err := sink.Publish(ctx)
-	if err != nil {
+	if err := target.Publish(ctx); err != nil {
 		return err
 	}
-	if j.Export.Published != nil {
-		if err := j.Export.Published(ctx, slices.Clone(files), rows); err != nil {
-			return err
-		}
-	}
 	j.Events.step(StepWriteJobDone)
-	if err := j.Checkpoint.SetPublished(ctx, j.Name); err != nil {
+	if err := j.Checkpoint.SetPublished(ctx, j.Name, filtered); err != nil {
 		return err
 	}
 	j.track.change(func() {
 		l := &j.track.p.Ledger
-		l.Succeeded, l.Pending = l.Succeeded+l.Pending, 0
+		l.Succeeded, l.Filtered, l.Pending = l.Succeeded+l.Pending-all, l.Filtered+all, 0
 	})
 	return nil
 }
 
-// decodePage reads a page of the run folder into the sink.
-func (j *jobRun) decodePage(ctx context.Context, d *decoder, c checkpoint.Chunk, sink sinks.Sink) (rows int64, err error) {
+// decodePage reads a page of the run folder into the target. had are those of its rows that were Filtered.
+func (j *jobRun) decodePage(ctx context.Context, d *decoder, c checkpoint.Chunk, target Target) (rows, had int64, err error) {
 	f, err := openPage(j.pageFile(c.Split, c.FirstRow), c.Hash)
 	if err != nil {
-		return 0, err
+		return 0, 0, err
 	}
 	defer f.Close()
 	r, err := bulk2.NewPageReader(f, headers(j.Export.Columns))
 	if err != nil {
-		return 0, err
+		return 0, 0, err
 	}
 	for {
 		row, err := r.Next()
 		if err == io.EOF {
 			break
 		}
+		var fate Fate
 		if err == nil {
-			err = d.add(ctx, row, sink)
+			fate, err = target.Take(row)
+		}
+		if err == nil && fate == Written {
+			err = d.add(ctx, row, target)
 		}
 		if err != nil {
-			return rows, fmt.Errorf("row %d: %w", rows+1, err)
+			return rows, had, fmt.Errorf("row %d: %w", rows+1, err)
 		}
-		rows++
+		if rows++; fate == Filtered {
+			had++
+		}
 	}
-	return rows, f.check()
+	return rows, had, f.check()
 }

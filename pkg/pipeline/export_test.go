@@ -25,14 +25,14 @@ import (
 	"migrate/pkg/checkpoint"
 	"migrate/pkg/pipeline"
 	"migrate/pkg/salesforce"
-	"migrate/pkg/sinks"
 )
 
 // shelf is a sink that keeps rows as text, by their id.
 type shelf struct {
 	rows      map[string][]string
 	published bool
-	fail      error // of Publish
+	fail      error                            // of Publish
+	fate      func(row [][]byte) pipeline.Fate // nil = all rows are written
 }
 
 func (s *shelf) Write(_ context.Context, b arrow.RecordBatch) error {
@@ -61,11 +61,19 @@ func (s *shelf) Write(_ context.Context, b arrow.RecordBatch) error {
 	return nil
 }
 
-func (s *shelf) Publish(context.Context) ([]sinks.File, error) {
+func (s *shelf) Publish(context.Context) error {
 	if s.fail == nil {
 		s.published = true
 	}
-	return []sinks.File{{Path: "shelf", Rows: int64(len(s.rows))}}, s.fail
+	return s.fail
+}
+
+// Take lets through what it is not told to filter or take.
+func (s *shelf) Take(row [][]byte) (pipeline.Fate, error) {
+	if s.fate == nil {
+		return pipeline.Written, nil
+	}
+	return s.fate(row), nil
 }
 
 func (s *shelf) Close() error { return nil }
@@ -102,7 +110,9 @@ func newOuting(t *testing.T, cfg localorg.Config, slices ...string) *outing {
 		slices = []string{exported}
 	}
 	for i, soql := range slices {
-		spec, err := json.Marshal(pipeline.Slice{SOQL: soql})
+		fields, rest, _ := strings.Cut(strings.TrimPrefix(soql, "SELECT "), " FROM ")
+		object, tail, _ := strings.Cut(rest, " ")
+		spec, err := json.Marshal(pipeline.Slice{Fields: fields, Object: object, Tail: tail})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -157,7 +167,7 @@ func (o *outing) run(ctx context.Context) (pipeline.Summary, error) {
 	columns := []pipeline.ExportColumn{{Name: "Id", Type: "id"}, {Name: "Name", Type: "string"}, {Name: "Legacy_Id__c", Type: "string"},
 		{Name: "AnnualRevenue", Type: "currency"}, {Name: "CreatedDate", Type: "datetime"}, {Name: "IsDeleted", Type: "boolean"}}
 	cfg := pipeline.Config{Dir: o.dir, Checkpoint: o.store, Query: bulk2.New(o.sf), Jobs: []pipeline.Job{{Name: "out", Object: "Account",
-		Export: &pipeline.Export{Columns: columns, Open: func() (sinks.Sink, error) { return o.shelf, nil }}}},
+		Export: &pipeline.Export{Columns: columns, Open: func(context.Context) (pipeline.Target, error) { return o.shelf, nil }}}},
 		Events: pipeline.Events{Warning: func(_, m string) { o.warns = append(o.warns, m) }}}
 	if o.cfg != nil {
 		o.cfg(&cfg)

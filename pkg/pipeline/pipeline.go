@@ -186,6 +186,7 @@ type jobRun struct {
 	newlines atomic.Int64 // values whose line breaks were made LF
 	cut      counts       // values that the mapping shortened, by field
 	refused  atomic.Bool  // the org would refuse what else could be sent: send nothing more
+	halves   sync.Mutex   // held while a slice becomes two
 	claims   *checkpoint.Claims
 }
 

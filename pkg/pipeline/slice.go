@@ -16,11 +16,6 @@ import (
 	"migrate/pkg/salesforce"
 )
 
-// Slice is one of the queries of an export, as Split.Spec has it in JSON.
-type Slice struct {
-	SOQL string `json:"soql"`
-}
-
 // sliceState is where a slice stands: Split.Next, in JSON.
 type sliceState struct {
 	Job      string `json:"job,omitempty"`      // the query job
@@ -42,8 +37,12 @@ const (
 	maxDownloads = 4 // pages at once
 )
 
-// errAgain says that the query job of a slice cannot give what it should, and another one may.
-var errAgain = errors.New("the query is asked anew")
+var (
+	// errAgain says that the query job of a slice cannot give what it should, and another one may.
+	errAgain = errors.New("the query is asked anew")
+	// errTooLarge says that the org cannot answer the query in its time.
+	errTooLarge = errors.New("it takes the org too long")
+)
 
 // slice is a slice of an export while it is fetched.
 type slice struct {
@@ -67,6 +66,22 @@ func (s *slice) know(c checkpoint.Chunk) error {
 	s.pages[c.FirstRow] = p
 	s.rows += c.Rows
 	return nil
+}
+
+// slice brings all pages of a slice into the run folder. Where the org cannot answer it in its time, it becomes two, and the other one joins
+// the group.
+func (j *jobRun) slice(ctx context.Context, g *errgroup.Group, s *slice) error {
+	for {
+		err := s.fetch(ctx)
+		if !errors.Is(err, errTooLarge) {
+			return err
+		}
+		other, err := s.halve(ctx, err)
+		if err != nil {
+			return err
+		}
+		g.Go(func() error { return j.slice(ctx, g, other) })
+	}
 }
 
 // fetch brings all pages of the slice into the run folder.
@@ -111,9 +126,14 @@ func (s *slice) restart(ctx context.Context) error {
 	for n := range s.pages {
 		os.Remove(s.j.pageFile(s.ID, n)) // or it is written over
 	}
+	s.forget()
+	return nil
+}
+
+// forget forgets the pages that are there.
+func (s *slice) forget() {
 	s.j.track.change(func() { s.j.track.p.Ledger.Read -= s.rows; s.j.track.p.Ledger.Pending -= s.rows })
 	s.pages, s.rows = map[int64]pagePlace{}, 0
-	return nil
 }
 
 func (s *slice) record(ctx context.Context) error {
@@ -130,7 +150,7 @@ func (s *slice) fetchOnce(ctx context.Context) error {
 			return nil
 		}
 		s.j.Events.step(StepCallQuery)
-		job, err := s.j.Query.CreateQuery(ctx, bulk2.Query{SOQL: s.SOQL, All: s.j.Export.All})
+		job, err := s.j.Query.CreateQuery(ctx, bulk2.Query{SOQL: s.SOQL(), All: s.j.Export.All})
 		if err != nil {
 			return err
 		}
@@ -142,7 +162,7 @@ func (s *slice) fetchOnce(ctx context.Context) error {
 		s.j.track.created()
 	}
 	if !s.state.Complete {
-		if err := s.await(ctx); err != nil {
+		if err := s.await(ctx); err != nil || s.j.stopped() {
 			return err
 		}
 		s.state.Complete = true
@@ -173,6 +193,9 @@ func (s *slice) await(ctx context.Context) error {
 		if err := sleep(ctx, pause); err != nil {
 			return err
 		}
+		if s.j.spent() {
+			return nil
+		}
 		job, err := s.j.Query.QueryJob(ctx, s.state.Job)
 		if err != nil {
 			return err
@@ -183,7 +206,11 @@ func (s *slice) await(ctx context.Context) error {
 		}
 		s.j.track.land(checkpoint.BulkJob{ID: s.number})
 		if job.State != bulk2.StateJobComplete {
-			return fmt.Errorf("query job %s ended as %s: %s: %w", job.ID, job.State, job.Message, errAgain)
+			again := errAgain
+			if timedOut(job.Message) {
+				again = errTooLarge
+			}
+			return fmt.Errorf("query job %s ended as %s: %s: %w", job.ID, job.State, job.Message, again)
 		}
 		s.state.Rows = job.Rows
 		return nil
@@ -295,7 +322,7 @@ func (s *slice) walk(ctx context.Context) error {
 // page fetches a page and records it.
 func (s *slice) page(ctx context.Context, n int64, locator string) (pagePlace, error) {
 	place := pagePlace{Locator: locator}
-	if s.j.stopped() {
+	if s.j.stopped() || s.j.spent() {
 		return place, nil
 	}
 	most := 0 // as the org likes it

@@ -1,136 +1,174 @@
 package plan
 
 import (
+	"fmt"
+	"slices"
+	"strconv"
 	"strings"
+	"time"
 
-	"migrate/pkg/pipeline"
-	"migrate/pkg/salesforce"
+	"github.com/goccy/go-yaml/ast"
 )
 
-// Extract is what an export brings out of the org.
-type Extract struct {
-	Object  string
-	SOQL    string
-	Columns []pipeline.ExportColumn
-	Notes   []string // what the user should know, such as fields that are left out
+// Export brings the records of one object out of the org. It is made by Read, or by hand for an export without a plan.
+type Export struct {
+	Name   string   `json:"name"`
+	Query  string   `json:"query"`            // an object, or a SOQL query
+	Fields []string `json:"fields,omitempty"` // of an object; "all" stands for all that a query job gives, and so does none
+	Where  string   `json:"where,omitempty"`  // a SOQL condition
+	// AllRows also exports what is in the recycle bin, and archived activities.
+	AllRows bool   `json:"all_rows,omitempty"`
+	To      Target `json:"to"`
+
+	Watermark *Watermark `json:"watermark,omitempty"` // nil = all rows each time
+	Deletes   *Deletes   `json:"deletes,omitempty"`   // nil = records that are gone stay in the copy
+	// Refresh is how often all rows are exported although there is a watermark; 0 = never.
+	Refresh time.Duration `json:"refresh,omitempty"`
+	Drift   Drift         `json:"drift,omitempty"`
+	// SliceRows is how many records a query job is asked for at most, as far as that can be foreseen; 0 = pipeline.SliceRows.
+	SliceRows int64 `json:"slice_rows,omitempty"`
+
+	Path string `json:"path,omitempty"` // the plan file; "" = none
+	Line int    `json:"line,omitempty"` // where the job stands in it; 0 = no file
 }
 
-// CompileExtract makes an Extract of a SOQL query or, for all fields of it that a query job gives, of the name of an object. describe is
-// that of Job.Compile. What is wrong is an *Error.
-func CompileExtract(text string, describe func(object string) (*salesforce.SObject, error)) (Extract, error) {
-	c := &compiler{Job: Job{Name: "export"}, ask: describe}
-	q := soqlQuery{object: strings.TrimSpace(text)}
-	all := objectName.MatchString(q.object)
-	if !all {
-		var err error
-		if q, err = parseQuery(text); err != nil {
-			c.find(nil, "%v", err)
-			return Extract{}, errorOf(c.findings)
-		}
-	}
-	object, problem := c.describe(q.object)
-	switch {
-	case c.failed != nil:
-		return Extract{}, c.failed
-	case object == nil:
-		c.find(nil, "%s", problem)
-		return Extract{}, errorOf(c.findings)
-	case !object.Queryable:
-		c.find(nil, "the org lets no query see %s", object.Name)
-		return Extract{}, errorOf(c.findings)
-	}
-	c.object, q.object = object, object.Name
-	e := Extract{Object: object.Name}
-	if all {
-		var left []string
-		for _, f := range object.Fields {
-			if why := unextractable(&f); why != "" {
-				left = append(left, f.Name+" ("+why+")")
-				continue
-			}
-			q.items = append(q.items, f.Name)
-			e.Columns = append(e.Columns, pipeline.ExportColumn{Name: f.Name, Type: f.Type, Length: f.Length})
-		}
-		if len(left) > 0 {
-			e.Notes = append(e.Notes, "left out: "+strings.Join(left, ", "))
-		}
-	} else {
-		for i, item := range q.items {
-			if col, ok := c.extracted(item); ok {
-				q.items[i] = col.Name
-				e.Columns = append(e.Columns, col)
-			}
-		}
-	}
-	if c.failed != nil {
-		return Extract{}, c.failed
-	}
-	e.SOQL = q.text()
-	return e, errorOf(c.findings)
+// Watermark says by what an export knows which records have changed since the last one.
+type Watermark struct {
+	// Field is a datetime field that grows with each change; "" = SystemModstamp, or else LastModifiedDate, or else CreatedDate.
+	Field string `json:"field,omitempty"`
+	// Overlap is how far behind the last export is asked again, for changes that were committed late.
+	Overlap time.Duration `json:"overlap"`
 }
 
-// unextractable says why a query job does not give a field (Bulk API 2.0 guide, SOQL Considerations).
-func unextractable(f *salesforce.Field) string {
-	switch f.Type {
-	case "address", "location":
-		return "compound; its parts are there"
-	case "base64":
-		return "binary"
-	case "complexvalue", "json":
-		return "of type " + f.Type
+// DefaultOverlap is that of a plan that does not say.
+const DefaultOverlap = 15 * time.Minute
+
+// Deletes says how an export learns of records that are gone. Those of the recycle bin are asked for each time.
+type Deletes struct {
+	// Compare is how often the ids of all records are compared with those that were exported, which also finds what was deleted for good
+	// and what no longer fits the condition; 0 = never.
+	Compare time.Duration `json:"compare"`
+}
+
+// DefaultCompare is that of a plan that does not say.
+const DefaultCompare = 7 * 24 * time.Hour
+
+// Drift is what an export with a watermark does when its columns are others than the last time.
+type Drift string
+
+// The ways to go on.
+const (
+	DriftRefresh Drift = "refresh" // or "": all rows are exported again; a table gets the new columns
+	DriftAdd     Drift = "add"     // a new column is there from now on, in rows that change
+	DriftFail    Drift = "fail"    // nothing is exported
+)
+
+var drifts = []Drift{DriftRefresh, DriftAdd, DriftFail}
+
+// isExport says whether a job of a plan file is an export.
+func isExport(n ast.Node) bool {
+	m, ok := n.(*ast.MappingNode)
+	return ok && slices.ContainsFunc(m.Values, func(v *ast.MappingValueNode) bool {
+		k, ok := v.Key.(*ast.StringNode)
+		return ok && k.Value == "export"
+	})
+}
+
+func (r *reader) export(e entry) Export {
+	x := Export{Name: e.key, Path: r.path, Line: e.at.Line}
+	seen := r.fixed("an export", e.value, keys{now: map[string]func(entry){
+		"export":     func(e entry) { x.Query = r.word("export", e.value) },
+		"fields":     func(e entry) { x.Fields = r.oneOrMore("fields", e.value) },
+		"where":      func(e entry) { x.Where = r.word("where", e.value) },
+		"all_rows":   func(e entry) { x.AllRows = r.truth("all_rows", e.value) },
+		"to":         func(e entry) { x.To = r.target(e.value) },
+		"watermark":  func(e entry) { x.Watermark = r.watermark(e.value) },
+		"deletes":    func(e entry) { x.Deletes = r.deletes(e.value) },
+		"refresh":    func(e entry) { x.Refresh = r.duration("refresh", e.value) },
+		"drift":      func(e entry) { x.Drift = r.drift(e.value) },
+		"slice_rows": func(e entry) { x.SliceRows = int64(r.count("slice_rows", e.value)) },
+	}})
+	if seen == nil {
+		return x
 	}
+	if !seen["to"] {
+		r.report(e.at, `to is missing: where the records go, such as { parquet: "lake/account/" }`)
+	}
+	for _, k := range []string{"deletes", "refresh", "drift"} {
+		if seen[k] && !seen["watermark"] {
+			r.report(e.at, "%s is of exports with a watermark; all others bring all rows each time", k)
+		}
+	}
+	return x
+}
+
+func (r *reader) watermark(n ast.Node) *Watermark {
+	w := &Watermark{Overlap: DefaultOverlap}
+	switch v := n.(type) {
+	case *ast.BoolNode:
+		if !v.Value {
+			return nil
+		}
+	case *ast.StringNode:
+		w.Field = r.word("watermark", n)
+	default:
+		r.fixed("a watermark", n, keys{now: map[string]func(entry){
+			"field":   func(e entry) { w.Field = r.word("field", e.value) },
+			"overlap": func(e entry) { w.Overlap = r.duration("overlap", e.value) },
+		}})
+	}
+	return w
+}
+
+func (r *reader) deletes(n ast.Node) *Deletes {
+	d := &Deletes{Compare: DefaultCompare}
+	if v, ok := n.(*ast.BoolNode); ok {
+		if !v.Value {
+			return nil
+		}
+		return d
+	}
+	r.fixed("deletes", n, keys{now: map[string]func(entry){
+		"compare": func(e entry) {
+			if v, ok := e.value.(*ast.BoolNode); ok && !v.Value {
+				d.Compare = 0
+				return
+			}
+			d.Compare = r.duration("compare", e.value)
+		},
+	}})
+	return d
+}
+
+func (r *reader) drift(n ast.Node) Drift {
+	s := Drift(r.word("drift", n))
+	if s == "" || slices.Contains(drifts, s) {
+		return s
+	}
+	r.report(position(n), "unknown drift %s: %s", quote(string(s)), oneOf(drifts))
 	return ""
 }
 
-// extracted finds a field, or a field of a parent, and gives it the name that the org writes into the header.
-func (c *compiler) extracted(path string) (pipeline.ExportColumn, bool) {
-	object := c.object
-	var names []string
-	steps := strings.Split(path, ".")
-	for _, step := range steps[:len(steps)-1] {
-		var lookup *salesforce.Field
-		var relationships []string
-		for i := range object.Fields {
-			f := &object.Fields[i]
-			if f.RelationshipName == "" {
-				continue
-			}
-			relationships = append(relationships, f.RelationshipName)
-			if strings.EqualFold(f.RelationshipName, step) {
-				lookup = f
-			}
-		}
-		if lookup == nil {
-			c.find(nil, "%s: %s has no relationship %s%s", path, object.Name, step, didYouMean(step, relationships))
-			return pipeline.ExportColumn{}, false
-		}
-		parent := lookup.ReferenceTo[0]
-		if len(lookup.ReferenceTo) > 1 {
-			parent = "Name" // what all of them have (SOQL reference, Understanding Relationship Fields and Polymorphic Fields)
-		}
-		next, problem := c.describe(parent)
-		if next == nil {
-			if c.failed == nil {
-				c.find(nil, "%s: %s", path, problem)
-			}
-			return pipeline.ExportColumn{}, false
-		}
-		names = append(names, lookup.RelationshipName)
-		object = next
+// duration reads 15m, 36h or 7d.
+func (r *reader) duration(what string, n ast.Node) time.Duration {
+	before := len(r.findings)
+	s := r.word(what, n)
+	d, err := parseDuration(s)
+	if (err != nil || d < 0) && len(r.findings) == before {
+		r.report(position(n), "%s is %s; a span of time is written 15m, 36h or 7d", what, quote(s))
+		return 0
 	}
-	f := object.Field(steps[len(steps)-1])
-	if f == nil {
-		var fields []string
-		for _, f := range object.Fields {
-			fields = append(fields, f.Name)
-		}
-		c.find(nil, "%s: %s has no such field%s", path, object.Name, didYouMean(steps[len(steps)-1], fields))
-		return pipeline.ExportColumn{}, false
+	return d
+}
+
+func parseDuration(s string) (time.Duration, error) {
+	days, ok := strings.CutSuffix(s, "d")
+	if !ok {
+		return time.ParseDuration(s)
 	}
-	name := strings.Join(append(names, f.Name), ".")
-	if why := unextractable(f); why != "" {
-		c.find(nil, "%s: a query job does not give it: %s", name, why)
-		return pipeline.ExportColumn{}, false
+	n, err := strconv.ParseUint(days, 10, 16)
+	if err != nil {
+		return 0, fmt.Errorf("%q is no number of days", days)
 	}
-	return pipeline.ExportColumn{Name: name, Type: f.Type, Length: f.Length}, true
+	return time.Duration(n) * 24 * time.Hour, nil
 }

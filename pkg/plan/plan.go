@@ -12,8 +12,10 @@ const Version = 1
 type Plan struct {
 	Version int    `json:"version"`
 	Org     string `json:"org,omitempty"` // name of the org; "" = the plan does not say
-	Jobs    []Job  `json:"jobs"`          // in the order of the file
-	Path    string `json:"path,omitempty"`
+	Jobs    []Job  `json:"jobs"`          // loads, in the order of the file
+	// Exports stand in the file between them; Line says where.
+	Exports []Export `json:"exports,omitempty"`
+	Path    string   `json:"path,omitempty"`
 }
 
 // Job loads one source into one object. It is made by Read, or by hand for a load without a plan.

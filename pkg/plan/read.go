@@ -72,7 +72,7 @@ func (r *reader) plan(n ast.Node, p *Plan) {
 		now: map[string]func(entry){
 			"version": func(e entry) { p.Version = r.version(e.value) },
 			"org":     func(e entry) { p.Org = r.word("org", e.value) },
-			"jobs":    func(e entry) { p.Jobs = r.jobs(e.value) },
+			"jobs":    func(e entry) { p.Jobs, p.Exports = r.jobs(e.value) },
 			"sources": func(e entry) { dsns = r.databasesOf(e.value) },
 		},
 	})
@@ -101,27 +101,32 @@ var (
 	taken   = []string{"org", "spool", "lock"}
 )
 
-func (r *reader) jobs(n ast.Node) []Job {
+func (r *reader) jobs(n ast.Node) (jobs []Job, exports []Export) {
 	list, ok := r.entries("jobs", n)
 	if ok && len(list) == 0 {
 		r.report(position(n), "jobs is empty; write each below \"jobs:\" with its name")
 	}
-	var jobs []Job
+	var names []entry
 	for _, e := range list {
 		r.job = e.key
 		if !jobName.MatchString(e.key) || slices.Contains(taken, strings.ToLower(e.key)) {
 			r.report(e.at, "the name of a job is up to 64 letters, digits, _ and -, but not org, spool or lock, since its reports lie in a folder of that name")
 		}
-		if i := slices.IndexFunc(jobs, func(j Job) bool { return strings.EqualFold(j.Name, e.key) }); i >= 0 {
-			r.report(e.at, "the name differs from that of job %s in line %d by its case only; give one of them another", jobs[i].Name, jobs[i].Line)
+		if i := slices.IndexFunc(names, func(j entry) bool { return strings.EqualFold(j.key, e.key) }); i >= 0 {
+			r.report(e.at, "the name differs from that of job %s in line %d by its case only; give one of them another", names[i].key, names[i].at.Line)
 		}
-		jobs = append(jobs, r.oneJob(e))
+		names = append(names, e)
+		if isExport(e.value) {
+			exports = append(exports, r.export(e))
+		} else {
+			jobs = append(jobs, r.load(e))
+		}
 		r.job = ""
 	}
-	return r.resolve(jobs)
+	return r.resolve(jobs), exports
 }
 
-func (r *reader) oneJob(e entry) Job {
+func (r *reader) load(e entry) Job {
 	j := Job{Name: e.key, Path: r.path, Line: e.at.Line}
 	seen := r.fixed("a job", e.value, keys{
 		now: map[string]func(entry){
@@ -137,9 +142,8 @@ func (r *reader) oneJob(e entry) Job {
 			"where":           func(e entry) { j.Where = r.word("where", e.value) },
 			"timezone":        func(e entry) { j.Timezone = r.word("timezone", e.value) },
 		},
-		later: []string{"export", "to", "watermark", "deletes"},
 	})
-	if seen == nil || seen["export"] {
+	if seen == nil {
 		return j
 	}
 	for _, k := range []struct{ key, hint string }{

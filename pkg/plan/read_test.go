@@ -121,6 +121,10 @@ func TestReadFindings(t *testing.T) {
 	t.Parallel()
 	const good = "\njobs: { a: { load: Account, operation: insert, source: { csv: a.csv }, fields: { Name: company } } }\n"
 	const jobKeys = "fields, group_by_parent, id, key, load, nulls, operation, source, timezone, unique, where"
+	const exportKeys = "all_rows, deletes, drift, export, fields, refresh, slice_rows, to, watermark, where"
+	export := func(lines ...string) string {
+		return "version: 1\njobs:\n  a:\n    export: Account\n    " + strings.Join(lines, "\n    ") + "\n"
+	}
 	const _ = "ambiguous, blank, boolean, case, const, default, expr, format, from, hash, ignore_case, into, list, map, mask, missing, nulls, number, ref, replace, second_pass, shift, split, timezone, trim, truncate, with"
 	tests := []struct {
 		name, text string
@@ -163,12 +167,31 @@ func TestReadFindings(t *testing.T) {
 		{"names that differ in case", job("") + strings.ReplaceAll(job(""), "version: 1\njobs:\n  a:", "  A:"),
 			[]string{`p.yaml:8:3: job A: the name differs from that of job a in line 3 by its case only; give one of them another`}},
 		{"misspelt key of a job", job("load", "laod: Account"), []string{`p.yaml:4:5: job a: unknown key "laod" in a job; did you mean load?`}},
-		{"keys of a job for later", job("", "watermark: x"), []string{
-			`p.yaml:4:5: job a: "watermark" is not supported by this version; a job can have ` + jobKeys,
+		{"keys of an export in a load", job("", "watermark: x"), []string{
+			`p.yaml:4:5: job a: unknown key "watermark" in a job; there can be ` + jobKeys,
 		}},
-		{"an export", "version: 1\njobs:\n  a:\n    export: Account\n    to: a.csv\n", []string{
-			`p.yaml:4:5: job a: "export" is not supported by this version; a job can have ` + jobKeys,
-			`p.yaml:5:5: job a: "to" is not supported by this version; a job can have ` + jobKeys,
+		{"an export without a place", export(""), []string{`p.yaml:3:3: job a: to is missing: where the records go, such as { parquet: "lake/account/" }`}},
+		{"keys of a load in an export", export("to: a.csv", "operation: insert"), []string{`p.yaml:6:5: job a: unknown key "operation" in an export; there can be ` + exportKeys}},
+		{"keys that need a watermark", export("to: a.csv", "deletes: true", "refresh: 7d", "drift: add"), []string{
+			`p.yaml:3:3: job a: deletes is of exports with a watermark; all others bring all rows each time`,
+			`p.yaml:3:3: job a: refresh is of exports with a watermark; all others bring all rows each time`,
+			`p.yaml:3:3: job a: drift is of exports with a watermark; all others bring all rows each time`,
+		}},
+		{"values of exports", export("to: a.csv", "watermark: { overlap: 7 days, feild: X }", "refresh: -1h", "drift: go", "deletes: { compare: 1w }"), []string{
+			`p.yaml:6:27: job a: overlap is "7 days"; a span of time is written 15m, 36h or 7d`,
+			`p.yaml:6:35: job a: unknown key "feild" in a watermark; did you mean field?`,
+			`p.yaml:7:14: job a: refresh is "-1h"; a span of time is written 15m, 36h or 7d`,
+			`p.yaml:8:12: job a: unknown drift "go": refresh, add or fail`,
+			`p.yaml:9:25: job a: compare is "1w"; a span of time is written 15m, 36h or 7d`,
+		}},
+		{"targets", "version: 1\njobs:\n  a: { export: A, to: { csv: x.csv, parquet: x/ } }\n  b: { export: A, to: { parquet: x/, compression: lz4 } }\n  c: { export: A, to: { parquet: x/, table: t } }\n" +
+			"  d: { export: A, to: 's3://lake/x/' }\n  e: { export: A, to: { postgres: 'postgres://me:pw@host/db' } }\n  f: { export: A, to: '${NONE}' }\n", []string{
+			`p.yaml:3:23: job a: a target is one file, folder or database, such as { parquet: "lake/account/" } or { postgres: "${DWH_DSN}" }`,
+			`p.yaml:4:23: job b: unknown compression "lz4": none, gzip or zstd, and snappy for Parquet`,
+			`p.yaml:5:23: job c: to: table, merge and added columns are for databases`,
+			`p.yaml:6:23: job d: to: s3:// is not supported by this version; name a file or a folder`,
+			`p.yaml:7:35: job e: postgres: a password does not stand in a plan; write ${NAME} for it, or for the whole address`,
+			`p.yaml:8:23: job f: to: the environment variable NONE is not set`,
 		}},
 		{"operation", job("operation", "operation: upsrt"),
 			[]string{`p.yaml:4:16: job a: unknown operation "upsrt": insert, update, upsert, delete or hardDelete; did you mean upsert?`}},

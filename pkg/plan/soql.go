@@ -11,7 +11,8 @@ import (
 type soqlQuery struct {
 	object string
 	items  []string // of the SELECT list, as they are written
-	rest   string   // what follows the object: WHERE and so on
+	where  string   // the condition
+	tail   string   // what else follows the object: ORDER BY and so on
 }
 
 // parseQuery takes a SOQL query apart as far as its object. What no query job answers is refused here, with a reason, where that can be told
@@ -75,27 +76,59 @@ func (q *soqlQuery) from(text string) error {
 	if n < 0 {
 		n = len(text)
 	}
-	q.object, q.rest = text[:n], strings.TrimSpace(text[n:])
+	q.object = text[:n]
+	rest := strings.TrimSpace(text[n:])
 	if !objectName.MatchString(q.object) {
 		return fmt.Errorf("FROM %s: one object is to be named", text)
 	}
-	word := q.rest
+	word := rest
 	if i := strings.IndexFunc(word, unicode.IsSpace); i >= 0 {
 		word = word[:i]
 	}
 	if word != "" && !slices.Contains([]string{"where", "order", "limit", "with", "using"}, strings.ToLower(word)) {
 		return fmt.Errorf("%s behind FROM %s: a query job knows WHERE, ORDER BY and LIMIT, and no alias", word, q.object)
 	}
+	if after, ok := cutWord(rest, "where"); ok {
+		end := whereEnd(after)
+		q.where, rest = strings.TrimSpace(after[:end]), after[end:]
+	}
+	q.tail = strings.TrimSpace(rest)
 	return nil
 }
 
-// text is the query with other fields.
-func (q soqlQuery) text() string {
-	s := "SELECT " + strings.Join(q.items, ", ") + " FROM " + q.object
-	if q.rest != "" {
-		s += " " + q.rest
+// whereEnd is where a condition ends: at a word that begins another clause, outside of texts and parentheses.
+func whereEnd(text string) int {
+	depth, quoted := 0, false
+	for i := 0; i < len(text); i++ {
+		switch c := text[i]; {
+		case quoted && c == '\\':
+			i++
+		case c == '\'':
+			quoted = !quoted
+		case quoted:
+		case c == '(':
+			depth++
+		case c == ')':
+			depth--
+		case depth == 0 && (i == 0 || isBlank(text[i-1]) || text[i-1] == ')' || text[i-1] == '\''):
+			for _, word := range []string{"with", "order", "limit", "offset", "for", "group", "update"} {
+				if _, ok := cutWord(text[i:], word); ok && !isBlank(c) {
+					return i
+				}
+			}
+		}
 	}
-	return s
+	return len(text)
+}
+
+// bounded says whether the org must see all rows of the query at once: it then does not divide it by itself, and neither do we.
+func (q soqlQuery) bounded() bool {
+	for _, word := range strings.Fields(strings.ToLower(q.tail)) {
+		if word == "order" || word == "limit" || word == "offset" {
+			return true
+		}
+	}
+	return false
 }
 
 // cutWord takes a word off the beginning of a text, in any case.

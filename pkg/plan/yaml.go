@@ -132,8 +132,7 @@ func (r *reader) entries(what string, n ast.Node) ([]entry, bool) {
 
 // keys are those of a mapping whose keys are fixed.
 type keys struct {
-	now   map[string]func(entry)
-	later []string // in the plan's language, but not read by this version
+	now map[string]func(entry)
 }
 
 // fixed reads a mapping, and returns the keys that it has; a misspelt key counts as the one that was meant. It returns nil
@@ -143,7 +142,7 @@ func (r *reader) fixed(what string, n ast.Node, k keys) map[string]bool {
 	if !ok {
 		return nil
 	}
-	names := slices.Concat(slices.Sorted(maps.Keys(k.now)), k.later)
+	names := slices.Sorted(maps.Keys(k.now))
 	seen := map[string]bool{}
 	for _, e := range list {
 		read := k.now[e.key]
@@ -151,9 +150,6 @@ func (r *reader) fixed(what string, n ast.Node, k keys) map[string]bool {
 		case read != nil:
 			seen[e.key] = true
 			read(e)
-		case slices.Contains(k.later, e.key):
-			seen[e.key] = true
-			r.report(e.at, "%q is not supported by this version; %s can have %s", e.key, what, either(k.now))
 		default:
 			meant := closest(e.key, names)
 			seen[meant] = true

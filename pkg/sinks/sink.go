@@ -37,6 +37,7 @@ type Manifest struct {
 	Rows      int64      `json:"rows"`
 	Files     []File     `json:"files"`
 	Schema    []Column   `json:"schema"`
+	Deletes   *File      `json:"deletes,omitempty"` // ids of records that are gone, where an export keeps count of them
 	Watermark *Watermark `json:"watermark,omitempty"`
 	Published time.Time  `json:"published"`
 }

@@ -1,0 +1,346 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"migrate/pkg/checkpoint"
+	"migrate/pkg/export"
+	"migrate/pkg/pipeline"
+	"migrate/pkg/plan"
+	"migrate/pkg/salesforce"
+	"migrate/pkg/sinks"
+)
+
+// exportSpec is what a checkpoint keeps of an export.
+type exportSpec struct {
+	plan.Export                   // with its place as it is for this run
+	Extract     plan.Extract      `json:"extract"`
+	Increment   *export.Increment `json:"increment,omitempty"` // nil = it has no watermark
+	// Of is the export for which this one asks for the ids of all records; "" = it is an export by itself.
+	Of string `json:"of,omitempty"`
+}
+
+// exportOperation is what a checkpoint calls what an export does.
+const exportOperation = "export"
+
+// exports are those of a run, and the locks of their marks.
+type exports struct {
+	list  []exportSpec
+	locks []*checkpoint.Lock
+}
+
+// Close lets others export the same.
+func (e *exports) Close() error {
+	var errs []error
+	for _, l := range e.locks {
+		errs = append(errs, l.Release())
+	}
+	e.locks = nil
+	return errors.Join(errs...)
+}
+
+// markDir is where an export remembers how far it has come: in the state folder of a run, or, when the org is one of this run alone, in its folder.
+func markDir(run, job string, conn *connection) string {
+	if conn.local != nil {
+		return filepath.Join(run, "exports", job)
+	}
+	return filepath.Join(filepath.Dir(filepath.Dir(run)), "exports", job)
+}
+
+// hold takes the locks of the marks.
+func (e *exports) hold(dir, command string, conn *connection) error {
+	for i := range e.list {
+		x := &e.list[i]
+		if x.Watermark == nil {
+			continue
+		}
+		mark := markDir(dir, x.Name, conn)
+		if err := os.MkdirAll(mark, 0o700); err != nil {
+			return err
+		}
+		lock, err := checkpoint.Acquire(mark, command)
+		if err != nil {
+			return fmt.Errorf("job %s: another run exports the same: %w", x.Name, err)
+		}
+		e.locks = append(e.locks, lock)
+		if x.Increment != nil {
+			x.Increment.Dir = mark
+		}
+	}
+	return nil
+}
+
+// findExports decides what the exports of a new run ask and where it goes.
+func (a *app) findExports(ctx context.Context, n newRun, dir string, conn *connection, out *output) (found *exports, err error) {
+	found = &exports{}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, found.Close())
+		}
+	}()
+	describe := describer(ctx, conn.Client)
+	var bad plan.Error
+	for _, x := range n.plan.Exports {
+		extract, err := x.Compile(describe)
+		var p *plan.Error
+		switch {
+		case errors.As(err, &p):
+			bad.Findings = append(bad.Findings, p.Findings...)
+			continue
+		case err != nil:
+			return found, fmt.Errorf("job %s: %w", x.Name, err)
+		}
+		x.Name = nameOf(x, extract)
+		if n.rehearsal {
+			x.To = rehearsed(x, dir)
+		}
+		found.list = append(found.list, exportSpec{Export: x, Extract: extract})
+	}
+	if len(bad.Findings) > 0 {
+		return found, &bad
+	}
+	if err := found.hold(dir, n.command, conn); err != nil {
+		return found, err
+	}
+	now := orgNow(conn.Client)
+	names := map[string]string{"run": filepath.Base(dir), "run_date": now.UTC().Format(time.DateOnly), "run_time": now.UTC().Format("20060102T150405Z")}
+	var all []exportSpec
+	for _, x := range found.list {
+		ids, err := x.settle(dir, conn, now, names)
+		if err != nil {
+			return found, err
+		}
+		if ids != nil {
+			all = append(all, *ids)
+		}
+		all = append(all, x)
+	}
+	found.list = all
+	for _, x := range found.list {
+		if x.Of != "" {
+			continue
+		}
+		out.export(x)
+		// What stands in the way of the target is found now and not when all rows have come.
+		sink, err := x.open(ctx, dir, a.env, false, out.warning)
+		if err != nil {
+			return found, err
+		}
+		if err := sink.Close(); err != nil {
+			return found, err
+		}
+	}
+	return found, nil
+}
+
+// rehearsed is where the rows go instead of their target, when nothing outside of the run folder is to be touched.
+func rehearsed(x plan.Export, dir string) plan.Target {
+	t := plan.Target{Path: filepath.Join(mustAbs(dir), "rehearsal", x.Name) + "/", Format: x.To.Format, Compression: x.To.Compression, PartRows: x.To.PartRows}
+	if t.Format == "" {
+		t.Format = "csv"
+	}
+	return t
+}
+
+// orgNow is the org's clock. It is told with every answer, and describe was one.
+func orgNow(client *salesforce.Client) time.Time {
+	if now, ok := client.Now(); ok {
+		return now
+	}
+	return time.Now()
+}
+
+// settle decides what this run of an export brings, and gives the export that asks for ids, where one is needed.
+func (x *exportSpec) settle(dir string, conn *connection, now time.Time, names map[string]string) (ids *exportSpec, err error) {
+	as := x.To.Path
+	names["job"], names["object"] = x.Name, strings.ToLower(x.Extract.Object)
+	if x.To, err = x.To.Settle(x.Extract.Object, names); err != nil {
+		return nil, usagef("job %s: to: %w", x.Name, err)
+	}
+	if x.Watermark == nil {
+		return nil, nil
+	}
+	if x.To.Database() && x.Drift != plan.DriftFail {
+		x.To.AddColumns = true
+	}
+	w := export.Wanted{Run: filepath.Base(dir), Org: conn.place(dir), Query: x.Extract.Object + " " + strings.Join(x.Extract.Query.Where, " "), Target: as + " " + x.To.Table, Field: x.Extract.Stamp,
+		Overlap: x.Watermark.Overlap, Refresh: x.Refresh, Drift: string(x.Drift)}
+	for _, c := range x.Extract.Columns {
+		w.Columns = append(w.Columns, export.Column{Name: c.Name, Type: c.Type})
+	}
+	if x.Deletes != nil {
+		w.Deletes, w.Compare = true, x.Deletes.Compare
+		x.AllRows = true // which has the recycle bin
+	}
+	inc, notes, err := export.Begin(markDir(dir, x.Name, conn), w, now)
+	var drift *export.DriftError
+	switch {
+	case errors.As(err, &drift):
+		return nil, &plan.Error{Findings: []plan.Finding{{Path: x.Path, Line: x.Line, Job: x.Name, Message: drift.Error()}}}
+	case errors.Is(err, export.ErrOtherOrg):
+		return nil, usagef("job %s: %w", x.Name, err)
+	case err != nil:
+		return nil, fmt.Errorf("job %s: %w", x.Name, err)
+	}
+	x.Increment = inc
+	x.Extract.Notes = append(x.Extract.Notes, notes...)
+	base := x.Extract.Query
+	x.Extract.Query.Where = append(slices.Clone(base.Where), inc.Asks(pipeline.SOQLTime)...)
+	if !inc.Compare {
+		return nil, nil
+	}
+	base.Fields = "Id"
+	return &exportSpec{Export: plan.Export{Name: x.Name + ".ids", Query: x.Query, SliceRows: x.SliceRows, Line: x.Line}, Of: x.Name,
+		Extract: plan.Extract{Object: x.Extract.Object, Query: base, Columns: []pipeline.ExportColumn{{Name: "Id", Type: "id"}}}}, nil
+}
+
+// idsFile is where the ids of all records come for an export that compares them.
+func idsFile(dir, job string) string { return filepath.Join(dir, "ids", job+".csv") }
+
+// open opens the sink. resumed says that an earlier process of the run may have published.
+func (x exportSpec) open(ctx context.Context, dir string, env func(string) (string, bool), resumed bool, tell func(string)) (sinks.Sink, error) {
+	schema := pipeline.ExportSchema(x.Extract.Columns)
+	if x.Of != "" {
+		path := idsFile(mustAbs(dir), x.Of)
+		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+			return nil, err
+		}
+		return sinks.OpenFile(sinks.FileOptions{Path: path, Schema: schema, Overwrite: true})
+	}
+	o := plan.Opening{Resumed: resumed, Tell: tell, Copy: x.Increment != nil, Whole: x.Increment != nil && x.Increment.Whole()}
+	sink, err := x.To.Open(ctx, schema, o, env)
+	if err != nil && !x.To.Database() {
+		return nil, &usageError{err: err}
+	}
+	return sink, err
+}
+
+// job is the export as the pipeline has it.
+func (a *app) exportJob(x exportSpec, dir string, conn *connection, out *output) pipeline.Job {
+	j := pipeline.Job{Name: x.Name, Object: x.Extract.Object, Reads: []string{x.Extract.Object}, Export: &pipeline.Export{Columns: x.Extract.Columns, All: x.AllRows}}
+	if x.Increment != nil && x.Increment.Compare {
+		j.After = []string{x.Name + ".ids"}
+	}
+	j.Export.Open = func(ctx context.Context) (pipeline.Target, error) {
+		sink, err := x.open(ctx, dir, a.env, true, out.warning)
+		if err != nil {
+			return nil, err
+		}
+		cfg := export.Config{Sink: sink, Columns: x.Extract.Columns, Increment: x.Increment, OrgIDs: idsFile(dir, x.Name), Scratch: filepath.Join(dir, "compare", x.Name), Tell: out.warning}
+		if x.Of != "" {
+			return export.Open(cfg)
+		}
+		cfg.Published = func(files []sinks.File, deleted int64) { out.published(x, files, deleted) }
+		if !x.To.Database() {
+			cfg.Path = x.To.Path
+			cfg.Manifest = sinks.Manifest{Run: filepath.Base(dir), Job: x.Name, Org: conn.InstanceURL(), Object: x.Extract.Object, Query: x.Extract.Query.SOQL()}
+		}
+		return export.Open(cfg)
+	}
+	return j
+}
+
+// slices are the queries of an export.
+func (x exportSpec) slices(ctx context.Context, conn *connection, now time.Time) ([]pipeline.Slice, int64, error) {
+	most := x.SliceRows
+	if most == 0 {
+		most = pipeline.SliceRows
+	}
+	list, rows, err := x.Extract.Query.Divide(ctx, conn.Client, most, now)
+	if err != nil {
+		return nil, 0, fmt.Errorf("job %s: the records cannot be counted: %w", x.Name, err)
+	}
+	return list, rows, nil
+}
+
+// splits are the slices of an export as a checkpoint has them.
+func (x exportSpec) splits(ctx context.Context, conn *connection, now time.Time) (splits []checkpoint.Split, err error) {
+	list, _, err := x.slices(ctx, conn, now)
+	if err != nil {
+		return nil, err
+	}
+	for i, s := range list {
+		spec, err := json.Marshal(s)
+		if err != nil {
+			return nil, err
+		}
+		splits = append(splits, checkpoint.Split{Job: x.Name, ID: fmt.Sprint(i + 1), Spec: string(spec), Next: "{}"})
+	}
+	return splits, nil
+}
+
+// where names the target as the user does.
+func (x exportSpec) where() string {
+	if x.To.Database() {
+		return "table " + x.To.Table + " in " + x.To.Path
+	}
+	if rel, err := filepath.Rel(mustAbs("."), x.To.Path); err == nil && !strings.HasPrefix(rel, "..") {
+		if strings.HasSuffix(x.To.Path, "/") {
+			rel += "/"
+		}
+		return rel
+	}
+	return x.To.Path
+}
+
+// export tells what is asked and where it goes.
+func (o *output) export(x exportSpec) {
+	brings := "all rows"
+	if i := x.Increment; i != nil && i.Whole() {
+		brings = "all rows: " + i.Why
+	} else if i != nil {
+		brings = fmt.Sprintf("changes of %s from %s until %s", i.Field, i.Floor.Format(time.RFC3339), i.Until.Format(time.RFC3339))
+		if i.Compare {
+			brings += ", and the ids of all records"
+		}
+	}
+	if o.json != nil {
+		fields := map[string]any{"job": x.Name, "object": x.Extract.Object, "operation": exportOperation, "query": x.Extract.Query.SOQL(), "to": x.where(), "brings": brings, "notes": x.Extract.Notes}
+		o.json.write("plan", fields)
+		return
+	}
+	o.text("%s: export %s", x.Name, x.Extract.Object)
+	o.text("  asks    %s", x.Extract.Query.SOQL())
+	o.text("  brings  %s", brings)
+	o.text("  writes  %s, %s", x.where(), count(int64(len(x.Extract.Columns)), "column"))
+	for _, n := range x.Extract.Notes {
+		o.text("  note    %s", n)
+	}
+}
+
+// warning is for what the user should know although the run goes on.
+func (o *output) warning(text string) { o.events().Warning("", text) }
+
+// published tells where the rows are.
+func (o *output) published(x exportSpec, files []sinks.File, deleted int64) {
+	var told []string
+	for _, f := range files {
+		name := f.Path
+		if rel, err := filepath.Rel(mustAbs("."), mustAbs(f.Path)); !x.To.Database() && err == nil && !strings.HasPrefix(rel, "..") {
+			name = rel
+		}
+		text := fmt.Sprintf("%s: %s", name, count(f.Rows, "row"))
+		if f.Bytes > 0 {
+			text += fmt.Sprintf(", %s", count(f.Bytes, "byte"))
+		}
+		told = append(told, text)
+	}
+	if x.Increment != nil && x.Increment.Deletes {
+		told = append(told, count(deleted, "record")+" deleted")
+	}
+	if o.json != nil {
+		o.json.write("published", map[string]any{"job": x.Name, "files": told})
+		return
+	}
+	for _, t := range told {
+		o.progress.print("published " + t)
+	}
+}

@@ -1,0 +1,298 @@
+package export
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"github.com/apache/arrow-go/v18/arrow"
+
+	"migrate/pkg/pipeline"
+	"migrate/pkg/sinks"
+)
+
+// Config says what a Copy is made of.
+type Config struct {
+	Sink    sinks.Sink // the Copy closes it
+	Path    string     // of files; "" for a table
+	Columns []pipeline.ExportColumn
+	// Manifest is that of files, as far as it is known before.
+	Manifest  sinks.Manifest
+	Increment *Increment // nil: there is no watermark, all rows are written
+	OrgIDs    string     // file with the ids that the org has, for an Increment with Compare
+	Scratch   string     // a folder that may be made and filled; Close removes it
+	Tell      func(text string)
+	// Published is called when all is in place.
+	Published func(files []sinks.File, deleted int64)
+}
+
+// Copy is the target of an export, see pipeline.Target.
+type Copy struct {
+	Config
+	moved    bool // the mark was moved by this run before it died
+	deletes  deleter
+	had      seen
+	keep     seen
+	lost     int64  // rows that were not remembered
+	ids      *idLog // nil: none are remembered
+	idsFile  string // its name
+	idsFrom  int64
+	id       int // columns; -1 = there is none
+	stamp    int
+	binned   int
+	rows     int64
+	deleted  int64
+	vanished int64
+}
+
+// ErrOvertaken says that a later run has moved the mark that this one began from, so that what it would publish is there already.
+var ErrOvertaken = errors.New("a later run has exported these changes already; remove the folder of this one")
+
+// Open makes a Copy. When it fails, the sink is closed.
+func Open(cfg Config) (c *Copy, err error) {
+	c = &Copy{Config: cfg, deletes: noDeletes{}}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, c.Close())
+		}
+	}()
+	i := c.Increment
+	if i == nil {
+		return c, nil
+	}
+	c.id, c.stamp, c.binned = c.column("Id"), c.column(i.Field), -1
+	if i.Deletes {
+		c.binned = c.column("IsDeleted")
+	}
+	if c.id < 0 || c.stamp < 0 || i.Deletes && c.binned < 0 {
+		return c, fmt.Errorf("the export lacks Id, %s or IsDeleted", i.Field)
+	}
+	if c.moved, err = i.moved(); err != nil {
+		return c, err
+	}
+	if c.deletes, err = openDeletes(i, cfg.Path, cfg.Sink); err != nil {
+		c.deletes = noDeletes{}
+		return c, err
+	}
+	if !i.Whole() && i.Was.Seen != "" {
+		if c.had, err = readSeen(i.file(i.Was.Seen)); err != nil {
+			return c, err
+		}
+	}
+	return c, c.openIDs()
+}
+
+// moved reports whether this run has moved the mark already; an error if another one has.
+func (i *Increment) moved() (bool, error) {
+	now, err := ReadMark(i.Dir)
+	switch {
+	case err != nil:
+		return false, err
+	case now != nil && now.Run == i.Next.Run:
+		return true, nil
+	case (now == nil) != (i.Was == nil) || now != nil && now.Run != i.Was.Run:
+		return false, ErrOvertaken
+	}
+	return false, nil
+}
+
+func (c *Copy) column(name string) int {
+	return slices.IndexFunc(c.Columns, func(col pipeline.ExportColumn) bool { return col.Name == name })
+}
+
+// openIDs opens the log that the ids of this run go to: the one that is there, or another where all rows are exported. A run that has moved the
+// mark already has written it.
+func (c *Copy) openIDs() (err error) {
+	i := c.Increment
+	if !i.IDs {
+		return nil
+	}
+	c.idsFile = idsPrefix + i.Next.Run
+	if !i.Whole() {
+		c.idsFile, c.idsFrom = i.Was.IDs, i.Was.IDBytes
+	}
+	if !c.moved {
+		c.ids, err = openIDLog(i.file(c.idsFile), c.idsFrom)
+	}
+	return err
+}
+
+// Take looks at a row: was it had before, is it a delete, must it be remembered?
+func (c *Copy) Take(row [][]byte) (pipeline.Fate, error) {
+	i := c.Increment
+	if i == nil {
+		return pipeline.Written, nil
+	}
+	at, err := time.Parse(time.RFC3339, string(row[c.stamp]))
+	if err != nil {
+		return 0, fmt.Errorf("column %s: %q is no time", i.Field, row[c.stamp])
+	}
+	if again := !at.Before(i.Keep); again || len(c.had) > 0 {
+		p := printOf(row)
+		switch {
+		case !again:
+		case len(c.keep) < maxSeen:
+			c.keep = append(c.keep, p)
+		default:
+			c.lost++
+		}
+		if c.had.has(p) {
+			return pipeline.Filtered, nil
+		}
+	}
+	gone := c.binned >= 0 && string(row[c.binned]) == "true"
+	if c.ids != nil {
+		sign := byte(inCopy)
+		if gone {
+			sign = outCopy
+		}
+		if err := c.ids.add(sign, row[c.id]); err != nil {
+			return 0, err
+		}
+	}
+	if !gone {
+		return pipeline.Written, nil
+	}
+	c.deleted++
+	return pipeline.Taken, c.deletes.add(context.Background(), row[c.id], row[c.stamp], Binned)
+}
+
+// Write writes rows that Take has let through.
+func (c *Copy) Write(ctx context.Context, rows arrow.RecordBatch) error {
+	c.rows += rows.NumRows()
+	return c.Sink.Write(ctx, rows)
+}
+
+// Publish makes the rows and deletes visible, then the manifest, then moves the mark.
+func (c *Copy) Publish(ctx context.Context) error {
+	if err := c.compare(ctx); err != nil {
+		return err
+	}
+	if err := c.deletes.flush(ctx); err != nil {
+		return err
+	}
+	files, err := c.Sink.Publish(ctx)
+	if err != nil {
+		return err
+	}
+	files = slices.Clone(files)
+	gone, err := c.deletes.publish(ctx)
+	if err != nil {
+		return err
+	}
+	if c.Path != "" {
+		if err := sinks.WriteManifest(c.Path, c.manifest(files, gone)); err != nil {
+			return err
+		}
+	}
+	if c.Increment != nil && !c.moved {
+		if err := c.move(); err != nil {
+			return fmt.Errorf("the rows are published, but the watermark has not moved: %w", err)
+		}
+		c.moved = true
+	}
+	if c.Published != nil {
+		c.Published(files, c.deleted+c.vanished)
+	}
+	return nil
+}
+
+// compare finds what has vanished. Where the org was asked for its ids, the log is then written anew.
+func (c *Copy) compare(ctx context.Context) (err error) {
+	i := c.Increment
+	if i == nil || !i.IDs || i.Was == nil || i.Was.IDs == "" || !i.Compare && !i.Whole() {
+		return nil
+	}
+	if c.ids != nil {
+		if err := c.ids.sync(); err != nil {
+			return err
+		}
+	}
+	all, err := newComparison(c.Scratch)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, all.close()) }()
+	if err := all.log(i.file(i.Was.IDs), 0, i.Was.IDBytes, true); err != nil {
+		return err
+	}
+	if i.Compare {
+		if err := all.org(c.OrgIDs); err != nil {
+			return err
+		}
+	}
+	if err := all.log(i.file(c.idsFile), c.idsFrom, toEnd, false); err != nil {
+		return err
+	}
+	there := func([]byte) error { return nil }
+	var anew *idLog
+	if i.Compare && !c.moved {
+		if anew, err = openIDLog(i.file(idsPrefix+i.Next.Run), 0); err != nil {
+			return err
+		}
+		there = func(id []byte) error { return anew.add(inCopy, id) }
+	}
+	err = all.end(func(id []byte) error {
+		c.vanished++
+		return c.deletes.add(ctx, id, nil, Vanished)
+	}, there)
+	if anew != nil {
+		c.ids.close()
+		c.ids, c.idsFile = anew, idsPrefix+i.Next.Run
+	}
+	return err
+}
+
+func (c *Copy) manifest(files []sinks.File, gone *sinks.File) sinks.Manifest {
+	m := c.Manifest
+	m.Version, m.Rows, m.Files, m.Published = 1, c.rows, files, time.Now().UTC().Truncate(time.Second)
+	for _, col := range c.Columns {
+		m.Schema = append(m.Schema, sinks.Column{Name: col.Name, Type: col.Type, As: col.ArrowType().String()})
+	}
+	m.Files = slices.Clone(files)
+	for i := range m.Files {
+		m.Files[i].Path = filepath.Base(m.Files[i].Path) // beside the manifest
+	}
+	if gone != nil {
+		beside := *gone
+		beside.Path = filepath.Base(beside.Path)
+		m.Deletes = &beside
+	}
+	if i := c.Increment; i != nil {
+		m.Watermark = &sinks.Watermark{Field: i.Field, From: i.Floor, Until: i.Until}
+	}
+	return m
+}
+
+// move makes what is remembered durable, and then the mark.
+func (c *Copy) move() error {
+	i := c.Increment
+	next := i.Next
+	next.Seen = seenPrefix + next.Run
+	if err := c.keep.write(i.file(next.Seen)); err != nil {
+		return err
+	}
+	if i.IDs {
+		if err := c.ids.sync(); err != nil {
+			return err
+		}
+		next.IDs, next.IDBytes = c.idsFile, c.ids.n
+	}
+	if c.lost > 0 && c.Tell != nil {
+		c.Tell(fmt.Sprintf("%d rows of the overlap are not remembered, since they are more than %d; they will come again the next time", c.lost, maxSeen))
+	}
+	return next.write(i.Dir)
+}
+
+// Close ends the copy and its sink.
+func (c *Copy) Close() error {
+	errs := []error{c.deletes.close(), c.Sink.Close()}
+	if c.ids != nil {
+		errs = append(errs, c.ids.close())
+		c.ids = nil
+	}
+	return errors.Join(errs...)
+}
