@@ -180,6 +180,7 @@ func (s *saver) insert(row *draft) (outcome, string, *rowFault) {
 	}
 	s.buildInsert(row, ord)
 	s.apply(opInsert, ord, s.rec)
+	s.publish(t, ord)
 	return outcomeCreated | outcome(ord), "", nil
 }
 

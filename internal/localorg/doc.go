@@ -61,5 +61,7 @@
 //	results.go            writes the three result sets
 //	queryjob.go, soql.go  query jobs, and what they ask; query.go is the same over REST
 //	entry.go, rest.go     records over REST; collections.go, composite.go, tree.go several at once
+//	file.go               contents of files
+//	history.go, reshape.go   what tests play on an org without a call: records of any age, deletions, fields that come and go
 //	journal.go, replay.go keep it all
 package localorg

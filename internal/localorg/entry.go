@@ -39,6 +39,9 @@ func errNoColumn(name string, obj *object) *rowFault {
 // saveEntries saves records in one transaction, one after another. With allOrNone either all are saved or none is. What changed is
 // added to undo, where the caller has one.
 func (o *Org) saveEntries(list []entry, allOrNone bool, undo *[]change) ([]saved, error) {
+	if err := o.keepContents(list); err != nil {
+		return nil, err
+	}
 	for _, e := range list {
 		if e.op == "delete" && e.fault == nil {
 			o.linkAll(o.table(e.obj))

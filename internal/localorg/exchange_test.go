@@ -14,7 +14,7 @@ import (
 )
 
 // scenarios are tables of requests and the answers that they must get, by what they are about. Each file has its own.
-var scenarios = slices.Concat(ingestScenarios, describeScenarios, queryScenarios, queryJobScenarios, restScenarios, loginScenarios)
+var scenarios = slices.Concat(ingestScenarios, describeScenarios, queryScenarios, queryJobScenarios, restScenarios, fileScenarios, loginScenarios)
 
 // scenario is a talk with an org of its own.
 type scenario struct {

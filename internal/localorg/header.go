@@ -65,6 +65,9 @@ func (o *Org) compile(j *job, names []string) (*plan, error) {
 			return nil, err
 		}
 		col.place = place
+		if col.field.kind == kindFile { // an upload of Bulk API 2.0 has no contents; the text is a guess
+			return nil, invalidBatch("Field name not found : %s", name)
+		}
 		if col.field.kind == kindID && col.parent == nil {
 			p.id = place
 			continue

@@ -16,9 +16,9 @@ import (
 // them.
 
 // Save makes a record or, where values has an Id, changes that one. Values are text as a CSV file has it; "" is null. All fields may be
-// set, also those that no call of the API may write, such as calculated ones; only Id, IsDeleted and the times are the org's. Else values
-// must be as sound as those of a call: required, unique, of their type. LastModifiedDate and SystemModstamp of the record become
-// stamp, and so does CreatedDate of a new one whose values name no other.
+// set, also those that no call of the API may write, such as calculated ones; only Id, IsDeleted and the times are the org's, and SaveFile sets
+// those of type base64. Else values must be as sound as those of a call: required, unique, of their type. LastModifiedDate and SystemModstamp of
+// the record become stamp, and so does CreatedDate of a new one; a new one may name other dates than that for CreatedDate and LastModifiedDate.
 //
 // A stamp may lie before that of records which were saved earlier: so looks a long transaction that becomes visible late.
 func (o *Org) Save(object string, values map[string]string, stamp time.Time) (id string, err error) {

@@ -45,7 +45,7 @@ type route struct {
 
 // routes lists all addresses; each file names its own.
 func routes() []route {
-	list := slices.Concat(describeRoutes, replicationRoutes, recordRoutes, collectionRoutes, compositeRoutes, queryRoutes, queryJobRoutes, ingestRoutes)
+	list := slices.Concat(describeRoutes, replicationRoutes, fileRoutes, recordRoutes, collectionRoutes, compositeRoutes, queryRoutes, queryJobRoutes, ingestRoutes)
 	for i := range list {
 		list[i].parts = pathParts(list[i].pattern)
 	}

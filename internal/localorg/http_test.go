@@ -108,7 +108,7 @@ func TestDescribe(t *testing.T) {
 			Sobjects []struct{ Name, KeyPrefix string }
 		}
 		c.json("GET", "sobjects", nil, 200, &list)
-		if len(list.Sobjects) != 10 {
+		if len(list.Sobjects) != 13 {
 			t.Fatalf("objects %v", list)
 		}
 		for _, o := range list.Sobjects {

@@ -196,7 +196,7 @@ func (o *Org) appendRecord(b []byte, version string, paths []path, depth int, t 
 		if len(p.steps) == depth {
 			b = fmt.Appendf(b, `,"%s":`, p.field.Name)
 			if f := p.in(t.obj); f != nil {
-				b = o.appendJSON(b, t, ord, r, f)
+				b = o.appendJSON(b, version, t, ord, r, f)
 			} else {
 				b = append(b, "null"...)
 			}
@@ -229,8 +229,11 @@ func (o *Org) appendRecord(b []byte, version string, paths []path, depth int, t 
 	return append(b, '}')
 }
 
-// appendJSON writes one value: numbers and booleans bare, times with +0000, compound addresses as an object.
-func (o *Org) appendJSON(b []byte, t *table, ord uint32, r record, f *field) []byte {
+// appendJSON writes one value: numbers and booleans bare, times with +0000, compound addresses as an object, files by their address.
+func (o *Org) appendJSON(b []byte, version string, t *table, ord uint32, r record, f *field) []byte {
+	if f.kind == kindFile && r.raw(f.index) != nil {
+		return fmt.Appendf(b, `"/services/data/v%s/sobjects/%s/%s/%s"`, version, t.obj.Name, t.id(ord), f.Name)
+	}
 	if f.Type == "address" {
 		return o.appendAddress(b, t, ord, r, f)
 	}

@@ -132,7 +132,7 @@ func (o *Org) carryOut(c *fieldChange, obj *object, next *shape, old, added *fie
 		t.autos = slices.DeleteFunc(t.autos, func(a autoNumber) bool { return a.field == old })
 	}
 	obj.current.Store(next)
-	if added != nil && added.indexed() && added.kind != kindCompound {
+	if added != nil && added.indexed() && added.kind < kindCompound {
 		t.indexes = append(t.indexes, t.buildIndex(added))
 	}
 	if added != nil && added.AutoNumber {
@@ -176,14 +176,18 @@ func (t *table) convert(old, to *field) {
 // withField is a record with one value put in place of another, or null where that is nil. Its times stay.
 func withField(old record, index int, value []byte) record {
 	r := slices.Clone(old[:recordHead])
-	for i, v := range old.fields {
-		if i == index {
-			v = value
+	put := func(upTo int) {
+		if value != nil && index <= upTo {
+			r, value = appendRecordField(r, index, value), nil
 		}
-		if v != nil {
+	}
+	for i, v := range old.fields {
+		put(i)
+		if i != index {
 			r = appendRecordField(r, i, v)
 		}
 	}
+	put(index)
 	return r
 }
 
@@ -245,7 +249,7 @@ func readField(describe []byte) (*field, json.RawMessage, error) {
 	switch _, known := kinds[given.Type]; {
 	case given.Name == "":
 		return nil, nil, errors.New("it has no name")
-	case !known && given.Type != "base64":
+	case !known:
 		return nil, nil, fmt.Errorf("field %s has the type %q, of which no field can be made", given.Name, given.Type)
 	}
 	given.prepare()
@@ -261,7 +265,7 @@ func readField(describe []byte) (*field, json.RawMessage, error) {
 		all["soapType"] = given.kind.xsdType()
 	case kindReference:
 		all["length"], all["byteLength"], all["soapType"] = 18, 18, "tns:ID"
-	case kindCompound:
+	case kindFile:
 		all["soapType"], all["filterable"], all["sortable"], all["groupable"] = "xsd:base64Binary", false, false, false
 	}
 	switch given.kind {

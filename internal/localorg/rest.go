@@ -37,12 +37,15 @@ func (o *Org) objectOf(name string) (*object, error) {
 	return obj, nil
 }
 
+// maxBody is how many bytes a body of a REST call has at most, which is about 37 MB of a file in base64.
+const maxBody = 50 << 20
+
 // readBody reads a JSON body of any shape.
 func (c *call) readBody(in any) error {
 	if mt, _, err := mime.ParseMediaType(c.r.Header.Get("Content-Type")); err != nil || mt != "application/json" {
 		return errMedia
 	}
-	d := json.NewDecoder(io.LimitReader(c.r.Body, 32<<20))
+	d := json.NewDecoder(io.LimitReader(c.r.Body, maxBody))
 	if err := d.Decode(in); err != nil {
 		return refuseJSON(err)
 	}
@@ -256,6 +259,11 @@ func (o *Org) byKey(obj *object, f *field, value string) []uint32 {
 }
 
 func (o *Org) getByKey(c *call) error {
+	if obj := o.schema.object(c.args[0]); obj != nil && obj.field(c.args[1]) == nil { // sobjects/Object/id/Field
+		if f := obj.field(c.args[2]); f != nil && f.kind == kindFile {
+			return o.content(c, obj.Name, c.args[1], f.Name)
+		}
+	}
 	obj, f, value, err := o.keyOf(c)
 	if err != nil {
 		return err

@@ -45,13 +45,14 @@ const (
 	kindID
 	kindReference
 	kindCompound // address, location, and other values that only have parts
+	kindFile     // base64; the kinds from kindCompound on are no values that can be compared
 )
 
 var kinds = map[string]kind{
 	"string": kindText, "textarea": kindText, "phone": kindText, "url": kindText, "combobox": kindText, "encryptedstring": kindText,
 	"email": kindEmail, "picklist": kindPicklist, "multipicklist": kindMulti, "int": kindInt, "long": kindInt,
 	"double": kindDouble, "currency": kindDouble, "percent": kindDouble, "boolean": kindBool,
-	"date": kindDate, "datetime": kindDatetime, "time": kindTime, "id": kindID, "reference": kindReference,
+	"date": kindDate, "datetime": kindDatetime, "time": kindTime, "id": kindID, "reference": kindReference, "base64": kindFile,
 }
 
 // xsdType is the type name in the org's "not a valid value" texts.
@@ -151,6 +152,7 @@ type shape struct {
 	width    int               // the index of the next field that is made; those of removed fields are not used again
 	byName   map[string]*field // by lower-case name
 	byRel    map[string]*field // lookups by lower-case relationship name
+	file     *field            // the first of type base64; nil: none
 }
 
 type objectHead struct {
@@ -361,13 +363,16 @@ func (f *field) prepare() {
 
 // enter fills the maps of names, and gives the first field whose name another one has; nil: none.
 func (s *shape) enter() (twice *field) {
-	s.byName, s.byRel = map[string]*field{}, map[string]*field{}
+	s.byName, s.byRel, s.file = map[string]*field{}, map[string]*field{}, nil
 	for _, f := range s.Fields {
 		name := strings.ToLower(f.Name)
 		if s.byName[name] != nil && twice == nil {
 			twice = f
 		}
 		s.byName[name] = f
+		if f.kind == kindFile && s.file == nil {
+			s.file = f
+		}
 		if f.kind == kindReference && f.RelationshipName != "" {
 			s.byRel[strings.ToLower(f.RelationshipName)] = f
 		}

@@ -19,7 +19,7 @@ var update = flag.Bool("update", false, "rewrite the files that a test compares 
 //
 // An object line: name, key prefix, label, plural label, flags. A field line: name, type(length or
 // precision,scale), label, flags. Flags: req not nillable, ro neither createable nor updateable, audit
-// createable only, ext external id, uniq, cs case sensitive, lookup idLookup, name the name field,
+// createable only and defaulted, once createable only, ext external id, uniq, cs case sensitive, lookup idLookup, name the name field,
 // def=V default value, ref=A;B, rel=N relationship name, in=F compound field, restricted, v=A;B picklist values,
 // auto auto number, casc children are deleted with the parent, restr parents with such children may not be deleted,
 // kids=N name of the relationship from the parent to its children.
@@ -147,6 +147,38 @@ object Invoice_Line__c a01 "Invoice Line" "Invoice Lines"
  Quantity__c double(18,2) "Quantity" req
  Price__c currency(16,2) "Price"
  Legacy_Id__c string(40) "Legacy Id" ext uniq
+object Attachment 00P Attachment Attachments
+ $std(Attachment ID)
+ ParentId reference(18) "Parent ID" req once ref=Account;Contact;Lead;Opportunity;Case;Task rel=Parent casc kids=Attachments
+ Name string(255) "File Name" req name
+ IsPrivate boolean "Private"
+ ContentType string(120) "Content Type"
+ BodyLength int(9) "Body Length" ro
+ Body base64 "Body" req
+ OwnerId reference(18) "Owner ID" req def=$user ref=User rel=Owner
+ Description string(500) "Description"
+object ContentDocument 069 "Content Document" "Content Documents" nocreate
+ $std(ContentDocument ID)
+ Title string(255) "Title" req name
+ LatestPublishedVersionId reference(18) "Latest Published Version ID" ro ref=ContentVersion rel=LatestPublishedVersion
+ FileType string(20) "File Type" ro
+ FileExtension string(40) "File Extension" ro
+ ContentSize int(9) "Size" ro
+ OwnerId reference(18) "Owner ID" req def=$user ref=User rel=Owner
+object ContentVersion 068 "Content Version" "Content Versions" nodelete
+ $std(ContentVersion ID)
+ ContentDocumentId reference(18) "ContentDocument ID" req audit ref=ContentDocument rel=ContentDocument casc kids=ContentVersions
+ IsLatest boolean "Is Latest" ro
+ VersionNumber string(20) "Version Number" ro
+ Title string(255) "Title" name
+ Description textarea(1000) "Description"
+ PathOnClient string(500) "Path On Client" req once
+ FileType string(20) "File Type" ro
+ FileExtension string(40) "File Extension" ro
+ ContentSize int(9) "Size" ro
+ Checksum string(50) "Checksum" ro
+ VersionData base64 "Version Data" req once
+ OwnerId reference(18) "Owner ID" req def=$user ref=User rel=Owner
 object User 005 User Users nodelete
  $std(User ID)
  Username string(80) "Username" req uniq lookup
@@ -239,7 +271,7 @@ func specField(object, line string) node {
 	w := words(line)
 	typ, size, _ := strings.Cut(strings.TrimSuffix(w[1], ")"), "(")
 	soap := map[string]string{"id": "tns:ID", "reference": "tns:ID", "boolean": "xsd:boolean", "date": "xsd:date",
-		"datetime": "xsd:dateTime", "currency": "xsd:double", "double": "xsd:double", "percent": "xsd:double", "int": "xsd:int", "address": "urn:address"}[typ]
+		"datetime": "xsd:dateTime", "currency": "xsd:double", "double": "xsd:double", "percent": "xsd:double", "int": "xsd:int", "address": "urn:address", "base64": "xsd:base64Binary"}[typ]
 	if soap == "" {
 		soap = "xsd:string"
 	}
@@ -258,6 +290,9 @@ func specField(object, line string) node {
 	}
 	if typ == "boolean" {
 		f["defaultValue"] = false
+	}
+	if typ == "base64" {
+		f["aggregatable"], f["filterable"], f["groupable"], f["sortable"] = false, false, false, false
 	}
 	if a, b, two := strings.Cut(size, ","); two {
 		f["precision"], _ = strconv.Atoi(a)
@@ -282,6 +317,8 @@ func specField(object, line string) node {
 			f["nillable"], f["permissionable"] = false, false
 		case "ro":
 			f["createable"], f["updateable"] = false, false
+		case "once":
+			f["updateable"] = false
 		case "audit":
 			f["updateable"], f["defaultedOnCreate"] = false, true
 		case "ext":
@@ -355,7 +392,7 @@ func snapshots() map[string][]byte {
 			gone := !strings.Contains(flags, "nodelete")
 			o := &object{head: node{
 				"name": name, "keyPrefix": w[2], "label": w[3], "labelPlural": w[4], "custom": strings.HasSuffix(name, "__c"),
-				"createable": write, "updateable": write, "deletable": gone && write, "undeletable": gone, "queryable": true, "retrieveable": true,
+				"createable": write && !strings.Contains(flags, "nocreate"), "updateable": write, "deletable": gone && write, "undeletable": gone, "queryable": true, "retrieveable": true,
 				"replicateable": true, "searchable": true, "layoutable": write, "triggerable": write, "mergeable": name == "Account" || name == "Contact" || name == "Lead",
 				"activateable": false, "associateEntityType": nil, "associateParentEntity": nil, "compactLayoutable": write, "customSetting": false,
 				"deepCloneable": false, "defaultImplementation": nil, "deprecatedAndHidden": false, "extendedBy": nil, "extendsInterfaces": nil,

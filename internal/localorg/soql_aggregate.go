@@ -76,7 +76,7 @@ func (a *aggregate) check() error {
 	switch {
 	case (a.function == "SUM" || a.function == "AVG") && !number,
 		(a.function == "MIN" || a.function == "MAX") && (k == kindBool || k == kindMulti || k == kindID || k == kindReference),
-		k == kindCompound: // the text is a guess
+		k >= kindCompound: // the text is a guess
 		return refuse(400, "INVALID_FIELD", "field %s does not support aggregate operator %s", a.path.field.Name, a.function)
 	}
 	return nil

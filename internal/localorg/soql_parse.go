@@ -222,7 +222,7 @@ func (p *parser) order() (order, error) {
 	if err != nil {
 		return order{}, err
 	}
-	if path.field.kind == kindCompound || !path.field.sortable() {
+	if path.field.kind >= kindCompound || !path.field.sortable() {
 		return order{}, refuse(400, "INVALID_FIELD", "field '%s' can not be sorted in a query call", path.field.Name)
 	}
 	o := order{path: path}

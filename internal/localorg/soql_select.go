@@ -112,7 +112,7 @@ func (p *parser) takeFields(q *soql, which token) error {
 	}
 	for _, f := range p.from.shape().Fields {
 		custom := isCustom(f.Name)
-		if which.is("STANDARD") && custom || which.is("CUSTOM") && !custom || p.bulk && f.kind == kindCompound {
+		if which.is("STANDARD") && custom || which.is("CUSTOM") && !custom || p.bulk && f.kind >= kindCompound {
 			continue
 		}
 		q.fields = append(q.fields, path{name: f.Name, field: f})
@@ -167,7 +167,7 @@ func (p *parser) checkFields(q *soql, list []selected) error {
 			continue
 		}
 		switch {
-		case f.field.kind == kindCompound && f.field.Type == "base64":
+		case f.field.kind == kindFile:
 			return refuse(400, "FEATURENOTENABLED", "FeatureNotEnabled : Binary field not supported")
 		case f.field.kind == kindCompound:
 			return refuse(400, "API_ERROR", "Selecting compound data not supported in Bulk Query")

@@ -57,7 +57,7 @@ func (p *parser) compare() (condition, error) {
 	if err != nil {
 		return nil, err
 	}
-	if path.field.kind == kindCompound || !path.field.filterable() {
+	if path.field.kind >= kindCompound || !path.field.filterable() {
 		return nil, refuse(400, "INVALID_FIELD", "field '%s' can not be filtered in a query call", path.field.Name)
 	}
 	c := compare{path: path}

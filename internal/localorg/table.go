@@ -35,7 +35,7 @@ const pageSize = 1 << 20
 func newTable(obj *object, seed uint64, formats map[string]string) *table {
 	t := &table{obj: obj, first: firstID(obj.KeyPrefix, seed)}
 	for _, f := range obj.shape().Fields {
-		if f.indexed() && f.kind != kindCompound {
+		if f.indexed() && f.kind < kindCompound {
 			t.indexes = append(t.indexes, &index{field: f})
 		}
 		if f.AutoNumber {
@@ -219,6 +219,9 @@ func (o *Org) value(t *table, ordinal uint32, r record, f *field) []byte {
 		return unixText(r.stamps().stamp)
 	}
 	if v := r.raw(f.index); v != nil {
+		return v
+	}
+	if v := ofFile(t.obj.shape(), r, f.Name); v != nil {
 		return v
 	}
 	switch {

@@ -20,6 +20,7 @@ func itoa(n int) string { return strconv.Itoa(n) }
 //	datetime          2006-01-02T15:04:05Z, in UTC; whole seconds
 //	time              15:04:05.000Z
 //	id, reference     18 characters
+//	base64            MD5 and size of the file, see file.go
 //
 // parse reads a cell of a CSV file in the forms that Salesforce documents. ok is false when the text is not of the
 // field's type at all ("Failed to deserialize"). problem is the row error of a value of the right type that the
@@ -53,6 +54,8 @@ func (f *field) parse(text []byte) (value []byte, problem *rowFault, ok bool) {
 	case kindTime:
 		t, err := time.Parse("15:04:05.999Z", string(text))
 		return t.AppendFormat(nil, "15:04:05.000Z"), nil, err == nil
+	case kindFile:
+		return text, nil, fileMark.Match(text)
 	case kindPicklist:
 		if f.values != nil && !f.values[string(text)] {
 			return nil, errPicklist(f, text), true
