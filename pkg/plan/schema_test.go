@@ -49,6 +49,7 @@ func TestSchemaKnowsTheKeys(t *testing.T) {
 		return strings.Split(m[1], ", ")
 	}
 	const job = "version: 1\njobs:\n  a:\n    load: A\n    operation: insert\n    source: { csv: a.csv }\n    fields:\n      F: "
+	const export = "version: 1\njobs:\n  a:\n    export: A\n    to: a.csv\n    "
 	for _, test := range []struct {
 		path []string
 		text string
@@ -62,6 +63,10 @@ func TestSchemaKnowsTheKeys(t *testing.T) {
 		{[]string{"field", "boolean"}, job + "{ from: x, boolean: { qqqqqq: 1 } }\n"},
 		{[]string{"field", "hash"}, job + "{ from: x, hash: { qqqqqq: 1 } }\n"},
 		{[]string{"field", "mask"}, job + "{ from: x, mask: { qqqqqq: 1 } }\n"},
+		{[]string{"export"}, export + "qqqqqq: 1\n"},
+		{[]string{"target"}, "version: 1\njobs:\n  a:\n    export: A\n    to: { qqqqqq: 1 }\n"},
+		{[]string{"watermark"}, export + "watermark: { qqqqqq: 1 }\n"},
+		{[]string{"deletes"}, export + "watermark: true\n    deletes: { qqqqqq: 1 }\n"},
 		{[]string{"replace"}, job + "{ from: x, replace: { qqqqqq: 1 } }\n"},
 	} {
 		if diff := cmp.Diff(known(test.text), at(test.path...)); diff != "" {
@@ -70,7 +75,7 @@ func TestSchemaKnowsTheKeys(t *testing.T) {
 	}
 }
 
-// TestReadmeKnowsTheKeys: what can be written in a field or a job is explained in the README.
+// TestReadmeKnowsTheKeys: what can be written in a field, a job or an export is explained in the README.
 func TestReadmeKnowsTheKeys(t *testing.T) {
 	t.Parallel()
 	text, err := os.ReadFile("../../README.md")
@@ -83,7 +88,7 @@ func TestReadmeKnowsTheKeys(t *testing.T) {
 	if err := json.Unmarshal(Schema, &root); err != nil {
 		t.Fatal(err)
 	}
-	for _, def := range []string{"field", "job", "source"} {
+	for _, def := range []string{"field", "job", "source", "export", "target", "watermark", "deletes"} {
 		keys := root.Defs[def].Properties
 		if len(keys) == 0 {
 			t.Errorf("the schema has no %s", def)
