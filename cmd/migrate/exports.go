@@ -229,7 +229,7 @@ func (a *app) exportJob(x exportSpec, dir string, conn *connection, out *output)
 	if x.Increment != nil && x.Increment.Compare {
 		j.After = []string{x.Name + ".ids"}
 	}
-	j.Export.Open = func(ctx context.Context) (pipeline.Target, error) {
+	j.Export.Open = func(ctx context.Context, more func() error) (pipeline.Target, error) {
 		sink, err := x.open(ctx, dir, a.env, true, out.warning)
 		if err != nil {
 			return nil, err

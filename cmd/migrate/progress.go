@@ -96,6 +96,9 @@ func exportLine(p pipeline.Progress, now time.Time) string {
 		fmt.Fprintf(&b, " · waiting: %s processed by the org, %s found so far", count(int64(p.Processing), "query job"), count(p.InOrg, "row"))
 	case p.Found > 0 && p.Ledger.Read == p.Found && p.Ledger.Pending > 0:
 		b.WriteString(" · waiting: what is fetched is being written")
+		if p.Asked > 0 {
+			fmt.Fprintf(&b, ", %s asked for", count(p.Asked, "file"))
+		}
 	}
 	return b.String()
 }

@@ -84,6 +84,7 @@ type Progress struct {
 	Settling   int               // ingest jobs whose results are being fetched
 	Export     bool              // the job is one: Ledger.Read are rows that have come
 	Found      int64             // by the query jobs of an export that have ended
+	Asked      int64             // of the org by the target of an export, such as the contents of files
 	Eased      int               // ingest jobs in flight at most, while that is less than Concurrency; else 0
 	InOrg      int64             // rows that jobs in flight say they have processed
 	Since      time.Time         // when this process began with the job

@@ -22,7 +22,10 @@ type Export struct {
 	Columns []ExportColumn // in the order of the query
 	All     bool           // deleted and archived records, too
 	// Open opens what the rows go into, when all of them are there. After a crash it is opened again, even after it was published.
-	Open func(ctx context.Context) (Target, error)
+	//
+	// A target that itself asks the org for something calls more before each time, from any goroutine. When that is an error, the target asks for
+	// nothing more and gives that error back: the run stops then, to be resumed.
+	Open func(ctx context.Context, more func() error) (Target, error)
 }
 
 // Target takes the rows of an export. It belongs to one goroutine.
@@ -92,7 +95,10 @@ func (j *jobRun) export(ctx context.Context) (done bool, err error) {
 	if err := g.Wait(); err != nil || j.stopped() {
 		return false, err
 	}
-	if err := j.publish(ctx); err != nil {
+	switch err := j.publish(ctx); {
+	case errors.Is(err, errNoMore):
+		return false, nil // why, the run knows
+	case err != nil:
 		return false, err
 	}
 	if err := os.RemoveAll(j.pageDir()); err != nil {
@@ -115,13 +121,25 @@ func (j *jobRun) pageFile(split string, n int64) string {
 	return filepath.Join(j.pageDir(), fmt.Sprintf("%s-%06d.csv.zst", split, n))
 }
 
+// errNoMore says that the run stops before all is published.
+var errNoMore = errors.New("the run asks the org for nothing more")
+
+// more is what a target asks before it calls the org.
+func (j *jobRun) more() error {
+	if j.stopped() || j.spent() {
+		return errNoMore
+	}
+	j.track.change(func() { j.track.p.Asked++ })
+	return nil
+}
+
 // publish decodes the pages into the sink and publishes it.
 func (j *jobRun) publish(ctx context.Context) (err error) {
 	pages, err := j.Checkpoint.Pages(ctx, j.Name)
 	if err != nil {
 		return err
 	}
-	target, err := j.Export.Open(ctx)
+	target, err := j.Export.Open(ctx, j.more)
 	if err != nil {
 		return err
 	}
