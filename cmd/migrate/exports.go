@@ -161,6 +161,9 @@ func orgNow(client *salesforce.Client) time.Time {
 // settle decides what this run of an export brings, and gives the export that asks for ids, where one is needed.
 func (x *exportSpec) settle(dir string, conn *connection, now time.Time, names map[string]string) (ids *exportSpec, err error) {
 	as := x.To.Path
+	if !x.To.Database() {
+		as = mustAbs(as) // the same from whatever folder the plan is named
+	}
 	names["job"], names["object"] = x.Name, strings.ToLower(x.Extract.Object)
 	if x.To, err = x.To.Settle(x.Extract.Object, names); err != nil {
 		return nil, usagef("job %s: to: %w", x.Name, err)

@@ -93,8 +93,13 @@ type runInfo struct {
 
 // findRuns lists the runs of the state folders that are looked through, the newest first.
 func (a *app) findRuns(ctx context.Context) ([]runInfo, error) {
+	return runsIn(ctx, a.stateDirs()...)
+}
+
+// runsIn lists the runs of state folders, the newest first.
+func runsIn(ctx context.Context, states ...string) ([]runInfo, error) {
 	var list []runInfo
-	for _, state := range a.stateDirs() {
+	for _, state := range states {
 		entries, err := os.ReadDir(filepath.Join(state, runsDirName))
 		if errors.Is(err, fs.ErrNotExist) {
 			continue

@@ -13,12 +13,17 @@ func (a *app) runCommand() *cobra.Command {
 		org   orgSpec
 		flags runFlags
 		limit int64
+		goOn  bool
 	)
 	cmd := &cobra.Command{
-		Use:     "run PLAN.yaml [JOB…]",
-		Short:   "Work on the jobs of a plan, in the order of the plan",
-		Example: "  migrate run testdata/crm/migrate.yaml --org local",
-		Args:    cobra.MinimumNArgs(1),
+		Use:   "run PLAN.yaml [JOB…]",
+		Short: "Work on the jobs of a plan, in the order of the plan",
+		Long: "Work on the jobs of a plan, or on those that are named, in the order of the plan. Exports stand between loads as in the plan.\n\n" +
+			"What is started by a clock is started with --resume: it goes on with the newest unfinished run of the same plan and the same jobs, with the\n" +
+			"settings that it began with, and begins a new one only when there is none. A second one meanwhile ends with exit code 8.",
+		Example: "  migrate run testdata/crm/migrate.yaml --org local\n" +
+			"  migrate run nightly.yaml --resume --max-duration 4h",
+		Args: cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			options, err := flags.parse()
 			if err != nil {
@@ -31,10 +36,24 @@ func (a *app) runCommand() *cobra.Command {
 			if org.Name == "" && org.InstanceURL == "" {
 				org.Name = p.Org
 			}
-			return a.start(cmd.Context(), newRun{plan: *p, options: options, reserve: flags.reserve, bounds: flags.bounds, command: commandLine(cmd, args), yes: flags.yes,
-				connect: a.connector(cmd.Context(), org)}, a.output(flags.statsFlag))
+			n := newRun{plan: *p, options: options, reserve: flags.reserve, bounds: flags.bounds, of: refOf(args), command: commandLine(cmd, args), yes: flags.yes,
+				connect: a.connector(cmd.Context(), org)}
+			if !goOn {
+				return a.start(cmd.Context(), n, a.output(flags.statsFlag))
+			}
+			change := func(spec *runSpec) error {
+				if cmd.Flags().Changed("max-errors") {
+					spec.Options.MaxErrors = options.MaxErrors
+				}
+				if cmd.Flags().Changed("reserve-api") {
+					spec.Reserve = flags.reserve
+				}
+				return nil
+			}
+			return a.goOn(cmd.Context(), n, org, change, a.output(flags.statsFlag))
 		},
 	}
+	cmd.Flags().BoolVar(&goOn, "resume", false, "go on with the newest unfinished run of this plan, and begin a new one only when there is none")
 	cmd.Flags().Int64Var(&limit, "limit", 0, "load only the first N rows of each job")
 	org.add(cmd)
 	flags.add(cmd)

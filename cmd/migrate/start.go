@@ -26,6 +26,7 @@ type runSpec struct {
 	Parent  string           `json:"parent,omitempty"`     // the run whose bad rows this one sends again
 	Reserve reserve          `json:"reserve_api,omitzero"` // API calls that it leaves to others
 	Exports []exportSpec     `json:"exports,omitempty"`
+	Of      planRef          `json:"of,omitzero"`   // the command that goes on with it; zero = none does by itself
 	IDs     int64            `json:"ids,omitempty"` // newest entry of the id map when the run began: what it may refer to
 }
 
@@ -41,6 +42,7 @@ type newRun struct {
 	bounds  bounds
 	parent  string     // the run whose rows it sends again, or empty
 	retry   *retryRows // which rows these are; nil = it is no retry
+	of      planRef    // zero = no run --resume goes on with it
 	command string     // what the user typed
 	yes     bool       // records may be taken out of the org
 	// rehearsal says that nothing outside of the run folder is to be touched.
@@ -137,7 +139,7 @@ func (a *app) start(ctx context.Context, n newRun, out *output) (err error) {
 			}
 		}()
 	}
-	spec := runSpec{Plan: n.plan, Options: n.options, Reserve: n.reserve, Parent: n.parent, IDs: upTo, Exports: asked.list}
+	spec := runSpec{Plan: n.plan, Options: n.options, Reserve: n.reserve, Parent: n.parent, IDs: upTo, Exports: asked.list, Of: n.of}
 	spec.Plan.Exports = nil // they are decided
 	jobs = a.both(spec, jobs, nil, dir, conn, out)
 	store, err := create(ctx, dir, n.command, spec, conn, jobs)
