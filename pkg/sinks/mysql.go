@@ -56,8 +56,10 @@ func (m *mySQL) begin(ctx context.Context) (err error) {
 			return permanent{errors.New("the address names no database: add it, or name the table with it")}
 		}
 	}
-	if err := m.lock(ctx); err != nil {
-		return err
+	if !m.cfg.look {
+		if err := m.lock(ctx); err != nil {
+			return err
+		}
 	}
 	// the best there is: those without pad know the spaces at the end of a text
 	err = m.conn.QueryRowContext(ctx, `SELECT COLLATION_NAME FROM information_schema.COLLATIONS WHERE COLLATION_NAME IN ('utf8mb4_bin', 'utf8mb4_nopad_bin', 'utf8mb4_0900_bin')
@@ -65,8 +67,10 @@ func (m *mySQL) begin(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	if err := m.clear(ctx); err != nil {
-		return err
+	if !m.cfg.look {
+		if err := m.clear(ctx); err != nil {
+			return err
+		}
 	}
 	if m.before, err = m.look(ctx); err != nil {
 		return err
@@ -79,6 +83,9 @@ func (m *mySQL) begin(ctx context.Context) (err error) {
 		if i := slices.IndexFunc(m.before, func(s standing) bool { return m.key != nil && s.name == m.key.at }); i >= 0 && m.before[i].collated != "" {
 			m.bin = m.before[i].collated // two different ones cannot be compared
 		}
+	}
+	if m.cfg.look {
+		return nil
 	}
 	if m.cfg.Mode == Replace {
 		if err := m.makeLike(ctx, add); err != nil {

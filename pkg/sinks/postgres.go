@@ -57,6 +57,9 @@ func (p *postgres) begin(ctx context.Context) error {
 			return err
 		}
 	}
+	if p.cfg.look {
+		return nil
+	}
 	stage := []string{"CREATE TEMPORARY TABLE migrate_staging (" + list(p.columns, ", ", func(c *column) string { return p.quote(c.name) + " " + p.declare(c) }) + ")"}
 	if p.cfg.Mode == Merge {
 		stage = append(stage, "CREATE TEMPORARY TABLE migrate_deletes ("+p.quote(p.key.name)+" "+p.declare(p.key)+")")

@@ -69,6 +69,8 @@ type TableConfig struct {
 	Drift Drift
 	// Tell is called with what somebody should know, such as that the server forbids the fast way. nil = nobody.
 	Tell func(text string)
+
+	look bool // the table is only looked at, see LookTable
 }
 
 // Table is a sink whose rows go into a table of a database. Until Publish they lie in a temporary table that ends with the connection,

@@ -27,6 +27,9 @@ func TestTableDrift(t *testing.T) {
 			if !errors.Is(err, sinks.ErrSchema) {
 				t.Fatalf("mode %d: %v", mode, err)
 			}
+			if looked := sinks.LookTable(t.Context(), cfg); looked == nil || looked.Error() != err.Error() {
+				t.Errorf("mode %d: looking gives %v, opening %v", mode, looked, err)
+			}
 			for _, part := range []string{"column Flag is ", "column needed is not in the export", q("SystemModstamp"), q("Owner.Name"), cfg.Table} {
 				if !strings.Contains(err.Error(), part) {
 					t.Errorf("mode %d: %v\nsays nothing of %s", mode, err, part)
@@ -52,6 +55,9 @@ func TestTableDrift(t *testing.T) {
 				t.Errorf("mode %d: %v", mode, err)
 			}
 			cfg.Drift = sinks.Add
+			if err := sinks.LookTable(t.Context(), cfg); err != nil {
+				t.Errorf("mode %d: %v", mode, err)
+			}
 			for range 2 {
 				mustExportTable(t, cfg, nil, rows)
 			}

@@ -25,13 +25,17 @@ type sqLite struct {
 
 func (s *sqLite) open() (*sql.DB, error) {
 	s.insert = inserter{limits: limits{nul: true, utc: "Z"}, values: 600}
-	f, err := os.OpenFile(s.dsn.File, os.O_CREATE|os.O_RDWR, 0o600) // the driver would make it readable for others
-	if err != nil {
-		return nil, permanent{err}
+	mode := "ro"
+	if !s.cfg.look {
+		mode = "rw"
+		f, err := os.OpenFile(s.dsn.File, os.O_CREATE|os.O_RDWR, 0o600) // the driver would make it readable for others
+		if err != nil {
+			return nil, permanent{err}
+		}
+		f.Close()
 	}
-	f.Close()
 	u := url.URL{Scheme: "file", Opaque: (&url.URL{Path: s.dsn.File}).EscapedPath(),
-		RawQuery: "mode=rw&_pragma=busy_timeout(60000)&_pragma=temp_store(1)&_pragma=synchronous(2)"}
+		RawQuery: "mode=" + mode + "&_pragma=busy_timeout(60000)&_pragma=temp_store(1)&_pragma=synchronous(2)"}
 	return sql.Open("sqlite", u.String())
 }
 
@@ -48,6 +52,9 @@ func (s *sqLite) begin(ctx context.Context) error {
 		if _, err := s.compare(table); err != nil {
 			return err
 		}
+	}
+	if s.cfg.look {
+		return nil
 	}
 	stage := []string{"CREATE TEMPORARY TABLE migrate_staging (" + list(s.columns, ", ", func(c *column) string { return s.quote(c.name) + " " + s.declare(c) }) + ")"}
 	if s.cfg.Mode == Merge {

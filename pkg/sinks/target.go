@@ -32,18 +32,23 @@ type target struct {
 // partName matches the names of the files in a folder, of whatever format.
 var partName = regexp.MustCompile(`^part-[0-9]{5,}\.(` + strings.Join(extensions, "|") + `)$`)
 
+func newTarget(path, ext string) *target {
+	t := &target{path: path, folder: isFolder(path), named: func(int) string { return path }}
+	if t.folder {
+		t.named = func(part int) string { return path + fmt.Sprintf("part-%05d.%s", part, ext) }
+	}
+	return t
+}
+
 // openTarget locks the place of an export and clears it of what dead processes have left. Fresh says that nothing may stand there.
 func openTarget(path, ext string, fresh bool) (*target, error) {
 	if path == "" {
 		return nil, errors.New("no path is given")
 	}
-	t := &target{path: path, folder: isFolder(path)}
+	t := newTarget(path, ext)
 	find := t.findFile
 	if t.folder {
-		t.named = func(part int) string { return path + fmt.Sprintf("part-%05d.%s", part, ext) }
 		find = t.makeFolder
-	} else {
-		t.named = func(int) string { return path }
 	}
 	err := find()
 	if err != nil {
