@@ -61,7 +61,7 @@ func (e *DriftError) Error() string {
 }
 
 // Begin decides what a run brings. now is the org's clock. The folder is made; nobody else works with it.
-func Begin(dir string, w Wanted, now time.Time) (inc *Increment, notes []string, err error) {
+func Begin(dir string, w Wanted, now time.Time) (*Increment, []string, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, nil, fmt.Errorf("the folder of the mark: %w", err)
 	}
@@ -72,29 +72,43 @@ func Begin(dir string, w Wanted, now time.Time) (inc *Increment, notes []string,
 	if err := mark.tidy(dir); err != nil {
 		return nil, nil, fmt.Errorf("the folder of the mark: %w", err)
 	}
-	now = now.UTC().Truncate(time.Second) // stamps have whole seconds
-	inc = &Increment{Dir: dir, Field: w.Field, Until: now, Deletes: w.Deletes, IDs: w.Deletes && w.Compare > 0, Was: mark,
-		Next: Mark{Version: markVersion, Org: w.Org, Query: w.Query, Target: w.Target, Field: w.Field, Columns: w.Columns, Run: w.Run}}
-	if mark == nil {
-		inc.Why = "it is the first time"
-	} else if inc.Why, err = mark.outdated(w, now); err != nil {
+	return mark.decide(dir, w, now)
+}
+
+// Foresee is Begin for a run that may begin later: nothing is written.
+func Foresee(dir string, w Wanted, now time.Time) (*Increment, []string, error) {
+	mark, err := ReadMark(dir)
+	if err != nil {
 		return nil, nil, err
 	}
-	if mark != nil && inc.Why == "" {
-		if changes := mark.drift(w.Columns); changes != "" {
+	return mark.decide(dir, w, now)
+}
+
+// decide does what Begin says; m may be nil.
+func (m *Mark) decide(dir string, w Wanted, now time.Time) (inc *Increment, notes []string, err error) {
+	now = now.UTC().Truncate(time.Second) // stamps have whole seconds
+	inc = &Increment{Dir: dir, Field: w.Field, Until: now, Deletes: w.Deletes, IDs: w.Deletes && w.Compare > 0, Was: m,
+		Next: Mark{Version: markVersion, Org: w.Org, Query: w.Query, Target: w.Target, Field: w.Field, Columns: w.Columns, Run: w.Run}}
+	if m == nil {
+		inc.Why = "it is the first time"
+	} else if inc.Why, err = m.outdated(w, now); err != nil {
+		return nil, nil, err
+	}
+	if m != nil && inc.Why == "" {
+		if changes := m.drift(w.Columns); changes != "" {
 			notes = append(notes, "columns: "+changes+"; rows that do not change stay as they are")
 		}
-		if now.Before(mark.Until) {
-			notes = append(notes, fmt.Sprintf("the org's clock stands before the watermark, %s; only the overlap is asked", mark.Until.Format(time.RFC3339)))
-			inc.Until = mark.Until
+		if now.Before(m.Until) {
+			notes = append(notes, fmt.Sprintf("the org's clock stands before the watermark, %s; only the overlap is asked", m.Until.Format(time.RFC3339)))
+			inc.Until = m.Until
 		}
-		inc.Floor = mark.Until.Add(-w.Overlap)
-		compared := mark.Whole
-		if mark.Compared.After(compared) {
-			compared = mark.Compared
+		inc.Floor = m.Until.Add(-w.Overlap)
+		compared := m.Whole
+		if m.Compared.After(compared) {
+			compared = m.Compared
 		}
 		inc.Compare = inc.IDs && due(compared, w.Compare, now)
-		inc.Next.Whole, inc.Next.Compared = mark.Whole, mark.Compared
+		inc.Next.Whole, inc.Next.Compared = m.Whole, m.Compared
 		if inc.Compare {
 			inc.Next.Compared = now
 		}
