@@ -15,6 +15,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -91,6 +92,7 @@ func withInterrupt(ctx context.Context, stderr io.Writer) (context.Context, func
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
 	done, told := make(chan struct{}), make(chan struct{})
+	var came atomic.Bool
 	go func() {
 		for n := 0; ; n++ {
 			select {
@@ -101,6 +103,7 @@ func withInterrupt(ctx context.Context, stderr io.Writer) (context.Context, func
 			if n > 0 {
 				os.Exit(codeInterrupted)
 			}
+			came.Store(true)
 			cancel(errInterrupted)
 			go func() { // where nobody reads it, it must not keep the second one from its effect
 				defer close(told)
@@ -109,7 +112,7 @@ func withInterrupt(ctx context.Context, stderr io.Writer) (context.Context, func
 		}
 	}()
 	return ctx, func() {
-		if context.Cause(ctx) == errInterrupted {
+		if came.Load() && context.Cause(ctx) == errInterrupted {
 			<-told
 		}
 		signal.Stop(signals)
