@@ -86,26 +86,13 @@ func (a *app) findExports(ctx context.Context, n newRun, dir string, conn *conne
 			err = errors.Join(err, found.Close())
 		}
 	}()
-	describe := describer(ctx, conn.Client)
-	var bad plan.Error
-	for _, x := range n.plan.Exports {
-		extract, err := x.Compile(describe)
-		var p *plan.Error
-		switch {
-		case errors.As(err, &p):
-			bad.Findings = append(bad.Findings, p.Findings...)
-			continue
-		case err != nil:
-			return found, fmt.Errorf("job %s: %w", x.Name, err)
-		}
-		x.Name = nameOf(x, extract)
-		if n.rehearsal {
-			x.To = rehearsed(x, dir)
-		}
-		found.list = append(found.list, exportSpec{Export: x, Extract: extract})
+	if found.list, err = compileExports(ctx, conn.Client, n.plan.Exports); err != nil {
+		return found, err
 	}
-	if len(bad.Findings) > 0 {
-		return found, &bad
+	if n.rehearsal {
+		for i := range found.list {
+			found.list[i].To = rehearsed(found.list[i].Export, dir)
+		}
 	}
 	if err := found.hold(dir, n.command, conn); err != nil {
 		return found, err
@@ -114,7 +101,7 @@ func (a *app) findExports(ctx context.Context, n newRun, dir string, conn *conne
 	names := map[string]string{"run": filepath.Base(dir), "run_date": now.UTC().Format(time.DateOnly), "run_time": now.UTC().Format("20060102T150405Z")}
 	var all []exportSpec
 	for _, x := range found.list {
-		ids, err := x.settle(dir, conn, now, names)
+		ids, err := x.settle(dir, conn, now, names, export.Begin)
 		if err != nil {
 			return found, err
 		}
@@ -141,6 +128,30 @@ func (a *app) findExports(ctx context.Context, n newRun, dir string, conn *conne
 	return found, nil
 }
 
+// compileExports checks exports against the org.
+func compileExports(ctx context.Context, client *salesforce.Client, list []plan.Export) ([]exportSpec, error) {
+	describe := describer(ctx, client)
+	var compiled []exportSpec
+	var found plan.Error
+	for _, x := range list {
+		extract, err := x.Compile(describe)
+		var bad *plan.Error
+		switch {
+		case errors.As(err, &bad):
+			found.Findings = append(found.Findings, bad.Findings...)
+			continue
+		case err != nil:
+			return nil, fmt.Errorf("job %s: %w", x.Name, err)
+		}
+		x.Name = nameOf(x, extract)
+		compiled = append(compiled, exportSpec{Export: x, Extract: extract})
+	}
+	if len(found.Findings) > 0 {
+		return nil, &found
+	}
+	return compiled, nil
+}
+
 // rehearsed is where the rows go instead of their target, when nothing outside of the run folder is to be touched.
 func rehearsed(x plan.Export, dir string) plan.Target {
 	t := plan.Target{Path: filepath.Join(mustAbs(dir), "rehearsal", x.Name) + "/", Format: x.To.Format, Compression: x.To.Compression, PartRows: x.To.PartRows}
@@ -158,8 +169,10 @@ func orgNow(client *salesforce.Client) time.Time {
 	return time.Now()
 }
 
-// settle decides what this run of an export brings, and gives the export that asks for ids, where one is needed.
-func (x *exportSpec) settle(dir string, conn *connection, now time.Time, names map[string]string) (ids *exportSpec, err error) {
+// settle decides what this run of an export brings, and gives the export that asks for ids, where one is needed. begin is export.Begin, or
+// export.Foresee where nothing is to be written.
+func (x *exportSpec) settle(dir string, conn *connection, now time.Time, names map[string]string,
+	begin func(string, export.Wanted, time.Time) (*export.Increment, []string, error)) (ids *exportSpec, err error) {
 	as := x.To.Path
 	if !x.To.Database() {
 		as = mustAbs(as) // the same from whatever folder the plan is named
@@ -183,7 +196,7 @@ func (x *exportSpec) settle(dir string, conn *connection, now time.Time, names m
 		w.Deletes, w.Compare = true, x.Deletes.Compare
 		x.AllRows = true // which has the recycle bin
 	}
-	inc, notes, err := export.Begin(markDir(dir, x.Name, conn), w, now)
+	inc, notes, err := begin(markDir(dir, x.Name, conn), w, now)
 	var drift *export.DriftError
 	switch {
 	case errors.As(err, &drift):
@@ -218,12 +231,15 @@ func (x exportSpec) open(ctx context.Context, dir string, env func(string) (stri
 		}
 		return sinks.OpenFile(sinks.FileOptions{Path: path, Schema: schema, Overwrite: true})
 	}
-	o := plan.Opening{Resumed: resumed, Tell: tell, Copy: x.Increment != nil, Whole: x.Increment != nil && x.Increment.Whole()}
-	sink, err := x.To.Open(ctx, schema, o, env)
+	sink, err := x.To.Open(ctx, schema, x.opening(resumed, tell), env)
 	if err != nil && !x.To.Database() {
 		return nil, &usageError{err: err}
 	}
 	return sink, err
+}
+
+func (x exportSpec) opening(resumed bool, tell func(string)) plan.Opening {
+	return plan.Opening{Resumed: resumed, Tell: tell, Copy: x.Increment != nil, Whole: x.Increment != nil && x.Increment.Whole()}
 }
 
 // job is the export as the pipeline has it.
@@ -241,7 +257,7 @@ func (a *app) exportJob(x exportSpec, dir string, conn *connection, out *output)
 		if x.Of != "" {
 			return export.Open(cfg)
 		}
-		cfg.Published = func(files []sinks.File, deleted int64) { out.published(x, files, deleted) }
+		cfg.Published = func(files []sinks.File, deleted int64, _ export.FilesTaken) { out.published(x, files, deleted) }
 		if !x.To.Database() {
 			cfg.Path = x.To.Path
 			cfg.Manifest = sinks.Manifest{Run: filepath.Base(dir), Job: x.Name, Org: conn.InstanceURL(), Object: x.Extract.Object, Query: x.Extract.Query.SOQL()}

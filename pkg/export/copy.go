@@ -25,8 +25,10 @@ type Config struct {
 	OrgIDs    string     // file with the ids that the org has, for an Increment with Compare
 	Scratch   string     // a folder that may be made and filled; Close removes it
 	Tell      func(text string)
-	// Published is called when all is in place.
-	Published func(files []sinks.File, deleted int64)
+	// Files fetches the contents of the records that are written; the Copy closes it. nil: there are none.
+	Files *Files
+	// Published is called when all is in place. contents is the zero FilesTaken where there are none.
+	Published func(files []sinks.File, deleted int64, contents FilesTaken)
 }
 
 // Copy is the target of an export, see pipeline.Target.
@@ -120,8 +122,17 @@ func (c *Copy) openIDs() (err error) {
 	return err
 }
 
-// Take looks at a row: was it had before, is it a delete, must it be remembered?
+// Take looks at a row, and has its content fetched if it is written.
 func (c *Copy) Take(row [][]byte) (pipeline.Fate, error) {
+	fate, err := c.fate(row)
+	if err == nil && fate == pipeline.Written && c.Files != nil {
+		err = c.Files.take(row)
+	}
+	return fate, err
+}
+
+// fate asks of a row: was it had before, is it a delete, must it be remembered?
+func (c *Copy) fate(row [][]byte) (pipeline.Fate, error) {
 	i := c.Increment
 	if i == nil {
 		return pipeline.Written, nil
@@ -166,8 +177,13 @@ func (c *Copy) Write(ctx context.Context, rows arrow.RecordBatch) error {
 	return c.Sink.Write(ctx, rows)
 }
 
-// Publish makes the rows and deletes visible, then the manifest, then moves the mark.
+// Publish waits for the contents, makes the rows, the deletes and the list of the contents visible, then the manifest, then moves the mark.
 func (c *Copy) Publish(ctx context.Context) error {
+	if c.Files != nil {
+		if err := c.Files.finish(); err != nil {
+			return err
+		}
+	}
 	if err := c.compare(ctx); err != nil {
 		return err
 	}
@@ -183,8 +199,20 @@ func (c *Copy) Publish(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	var list *sinks.File
+	var contents FilesTaken
+	if c.Files != nil {
+		if list, err = c.Files.publish(ctx); err != nil {
+			return err
+		}
+		contents = c.Files.taken
+	}
 	if c.Path != "" {
-		if err := sinks.WriteManifest(c.Path, c.manifest(files, gone)); err != nil {
+		m := c.manifest(files, gone)
+		if list != nil {
+			m.Contents = besideManifest(c.Path, *list)
+		}
+		if err := sinks.WriteManifest(c.Path, m); err != nil {
 			return err
 		}
 	}
@@ -195,7 +223,7 @@ func (c *Copy) Publish(ctx context.Context) error {
 		c.moved = true
 	}
 	if c.Published != nil {
-		c.Published(files, c.deleted+c.vanished)
+		c.Published(files, c.deleted+c.vanished, contents)
 	}
 	return nil
 }
@@ -267,6 +295,14 @@ func (c *Copy) manifest(files []sinks.File, gone *sinks.File) sinks.Manifest {
 	return m
 }
 
+// besideManifest is a file elsewhere as the manifest of a target has it: relative to its folder, where there is such a way.
+func besideManifest(target string, f sinks.File) *sinks.File {
+	if rel, err := filepath.Rel(filepath.Dir(target), f.Path); err == nil {
+		f.Path = filepath.ToSlash(rel)
+	}
+	return &f
+}
+
 // move makes what is remembered durable, and then the mark.
 func (c *Copy) move() error {
 	i := c.Increment
@@ -290,6 +326,9 @@ func (c *Copy) move() error {
 // Close ends the copy and its sink.
 func (c *Copy) Close() error {
 	errs := []error{c.deletes.close(), c.Sink.Close()}
+	if c.Files != nil {
+		errs = append(errs, c.Files.Close())
+	}
 	if c.ids != nil {
 		errs = append(errs, c.ids.close())
 		c.ids = nil

@@ -37,7 +37,8 @@ type Manifest struct {
 	Rows      int64      `json:"rows"`
 	Files     []File     `json:"files"`
 	Schema    []Column   `json:"schema"`
-	Deletes   *File      `json:"deletes,omitempty"` // ids of records that are gone, where an export keeps count of them
+	Deletes   *File      `json:"deletes,omitempty"`  // ids of records that are gone, where an export keeps count of them
+	Contents  *File      `json:"contents,omitempty"` // the list of the contents that were fetched beside the rows
 	Watermark *Watermark `json:"watermark,omitempty"`
 	Published time.Time  `json:"published"`
 }
