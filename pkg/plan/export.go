@@ -19,6 +19,8 @@ type Export struct {
 	// AllRows also exports what is in the recycle bin, and archived activities.
 	AllRows bool   `json:"all_rows,omitempty"`
 	To      Target `json:"to"`
+	// Files is the folder that the contents of the records go to, a file for each, with names in braces as in To; "" = none is fetched.
+	Files string `json:"files,omitempty"`
 
 	Watermark *Watermark `json:"watermark,omitempty"` // nil = all rows each time
 	Deletes   *Deletes   `json:"deletes,omitempty"`   // nil = records that are gone stay in the copy
@@ -82,6 +84,7 @@ func (r *reader) export(e entry) Export {
 		"where":      func(e entry) { x.Where = r.word("where", e.value) },
 		"all_rows":   func(e entry) { x.AllRows = r.truth("all_rows", e.value) },
 		"to":         func(e entry) { x.To = r.target(e.value) },
+		"files":      func(e entry) { x.Files = r.filesFolder(e.value) },
 		"watermark":  func(e entry) { x.Watermark = r.watermark(e.value) },
 		"deletes":    func(e entry) { x.Deletes = r.deletes(e.value) },
 		"refresh":    func(e entry) { x.Refresh = r.duration("refresh", e.value) },

@@ -13,8 +13,9 @@ type Extract struct {
 	Object  string                  `json:"object"`
 	Query   pipeline.Slice          `json:"query"` // all of it
 	Columns []pipeline.ExportColumn `json:"columns"`
-	Notes   []string                `json:"notes,omitempty"` // what the user should know, such as fields that are left out
-	Stamp   string                  `json:"stamp,omitempty"` // the field of the watermark; "" = there is none
+	Notes   []string                `json:"notes,omitempty"`   // what the user should know, such as fields that are left out
+	Stamp   string                  `json:"stamp,omitempty"`   // the field of the watermark; "" = there is none
+	Content *Content                `json:"content,omitempty"` // what is fetched beside the rows; nil = nothing is
 }
 
 // Compile makes an Extract of an export. describe is that of Job.Compile. What is wrong is an *Error.
@@ -59,6 +60,7 @@ func (e Export) Compile(describe func(object string) (*salesforce.SObject, error
 		x.Query.By = f.Name // which no record is without, and which never changes
 	}
 	c.increments(e, q, &x)
+	c.contents(e, &x)
 	if c.failed != nil {
 		return Extract{}, c.failed
 	}
@@ -147,7 +149,13 @@ func (c *compiler) increments(e Export, q soqlQuery, x *Extract) {
 			need = append(need, "IsDeleted")
 		}
 	}
-	for _, name := range need {
+	c.need(x, need...)
+	c.unseen(e, x)
+}
+
+// need adds the columns that the query lacks.
+func (c *compiler) need(x *Extract, names ...string) {
+	for _, name := range names {
 		if !slices.ContainsFunc(x.Columns, func(col pipeline.ExportColumn) bool { return strings.EqualFold(col.Name, name) }) {
 			if col, ok := c.extracted(name); ok {
 				x.Columns = append(x.Columns, col)
@@ -155,7 +163,6 @@ func (c *compiler) increments(e Export, q soqlQuery, x *Extract) {
 			}
 		}
 	}
-	c.unseen(e, x)
 }
 
 // unseen tells which changes the watermark does not show.

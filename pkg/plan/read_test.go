@@ -121,7 +121,7 @@ func TestReadFindings(t *testing.T) {
 	t.Parallel()
 	const good = "\njobs: { a: { load: Account, operation: insert, source: { csv: a.csv }, fields: { Name: company } } }\n"
 	const jobKeys = "fields, group_by_parent, id, key, load, nulls, operation, source, timezone, unique, where"
-	const exportKeys = "all_rows, deletes, drift, export, fields, refresh, slice_rows, to, watermark, where"
+	const exportKeys = "all_rows, deletes, drift, export, fields, files, refresh, slice_rows, to, watermark, where"
 	export := func(lines ...string) string {
 		return "version: 1\njobs:\n  a:\n    export: Account\n    " + strings.Join(lines, "\n    ") + "\n"
 	}
