@@ -23,7 +23,7 @@ const (
 	codeOK          = 0   // all rows in and accounted for
 	codeUnexpected  = 1   // anything that has no code of its own
 	codeUsage       = 2   // wrong flags or configuration
-	codeFailedRows  = 3   // ended, some rows are not in the org
+	codeFailedRows  = 3   // ended, some rows are not in the org, or some contents of files were not to be had
 	codeInvalid     = 4   // validation failed, nothing was sent
 	codeTemporary   = 5   // resume will help
 	codeAuth        = 6   // login or permission
@@ -92,7 +92,7 @@ func exitCode(ctx context.Context, err error) int {
 		return codeInvalid
 	case errors.Is(err, salesforce.ErrAuth), errors.Is(err, sources.ErrLogin), errors.As(err, &api) && (api.Status == http.StatusForbidden || api.Code == "FEATURENOTENABLED"):
 		return codeAuth
-	case errors.Is(err, errFailedRows):
+	case errors.Is(err, errFailedRows), errors.Is(err, errMissingFiles):
 		return codeFailedRows
 	case errors.Is(err, salesforce.ErrTemporary), errors.Is(err, salesforce.ErrOutcomeUnknown), errors.Is(err, sources.ErrDatabase), errors.Is(err, sinks.ErrDatabase), diskFull(err):
 		return codeTemporary

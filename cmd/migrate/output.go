@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"text/tabwriter"
 	"time"
 
@@ -40,6 +41,7 @@ type output struct {
 	json     *jsonLines // nil: text
 	progress progress
 	parent   string
+	missing  atomic.Int64 // contents of records that exports could not have
 }
 
 // progress shows where jobs stand while they run. Its methods are called from several goroutines.

@@ -120,7 +120,7 @@ func OpenFiles(ctx context.Context, cfg FilesConfig) (f *Files, err error) {
 		return nil, fmt.Errorf("the folder for the contents: %w", err)
 	}
 	// The list is held against other processes, and with it the parts.
-	f.list, err = sinks.OpenFile(sinks.FileOptions{Path: filepath.Join(cfg.Dir, cfg.List), Format: "csv", Schema: filesSchema, Overwrite: cfg.Overwrite, Resume: cfg.Resumed})
+	f.list, err = sinks.OpenFile(sinks.FileOptions{Path: f.Path(), Format: "csv", Schema: filesSchema, Overwrite: cfg.Overwrite, Resume: cfg.Resumed})
 	if err != nil {
 		return nil, err
 	}
@@ -143,6 +143,9 @@ func OpenFiles(ctx context.Context, cfg FilesConfig) (f *Files, err error) {
 	}
 	return f, nil
 }
+
+// Path is that of the list.
+func (f *Files) Path() string { return filepath.Join(f.Dir, f.List) }
 
 // work brings contents until there are none. After an error it goes on without bringing any, so that nobody waits for ever.
 func (f *Files) work(ctx context.Context) {
