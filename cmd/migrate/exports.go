@@ -97,20 +97,9 @@ func (a *app) findExports(ctx context.Context, n newRun, dir string, conn *conne
 	if err := found.hold(dir, n.command, conn); err != nil {
 		return found, err
 	}
-	now := orgNow(conn.Client)
-	names := map[string]string{"run": filepath.Base(dir), "run_date": now.UTC().Format(time.DateOnly), "run_time": now.UTC().Format("20060102T150405Z")}
-	var all []exportSpec
-	for _, x := range found.list {
-		ids, err := x.settle(dir, conn, now, names, export.Begin)
-		if err != nil {
-			return found, err
-		}
-		if ids != nil {
-			all = append(all, *ids)
-		}
-		all = append(all, x)
+	if found.list, err = settleExports(found.list, dir, conn, filepath.Base(dir), export.Begin); err != nil {
+		return found, err
 	}
-	found.list = all
 	for _, x := range found.list {
 		if x.Of != "" {
 			continue
@@ -169,10 +158,28 @@ func orgNow(client *salesforce.Client) time.Time {
 	return time.Now()
 }
 
-// settle decides what this run of an export brings, and gives the export that asks for ids, where one is needed. begin is export.Begin, or
-// export.Foresee where nothing is to be written.
-func (x *exportSpec) settle(dir string, conn *connection, now time.Time, names map[string]string,
-	begin func(string, export.Wanted, time.Time) (*export.Increment, []string, error)) (ids *exportSpec, err error) {
+// settleExports decides what exports bring and where it goes, and adds those that ask for ids. begin is export.Begin, or export.Foresee where nothing
+// is to be written.
+func settleExports(list []exportSpec, dir string, conn *connection, run string, begin beginner) (all []exportSpec, err error) {
+	now := orgNow(conn.Client)
+	names := map[string]string{"run": run, "run_date": now.UTC().Format(time.DateOnly), "run_time": now.UTC().Format("20060102T150405Z")}
+	for _, x := range list {
+		ids, err := x.settle(dir, conn, now, names, begin)
+		if err != nil {
+			return nil, err
+		}
+		if ids != nil {
+			all = append(all, *ids)
+		}
+		all = append(all, x)
+	}
+	return all, nil
+}
+
+type beginner func(dir string, w export.Wanted, now time.Time) (*export.Increment, []string, error)
+
+// settle decides what this run of an export brings, and gives the export that asks for ids, where one is needed.
+func (x *exportSpec) settle(dir string, conn *connection, now time.Time, names map[string]string, begin beginner) (ids *exportSpec, err error) {
 	as := x.To.Path
 	if !x.To.Database() {
 		as = mustAbs(as) // the same from whatever folder the plan is named
@@ -232,10 +239,18 @@ func (x exportSpec) open(ctx context.Context, dir string, env func(string) (stri
 		return sinks.OpenFile(sinks.FileOptions{Path: path, Schema: schema, Overwrite: true})
 	}
 	sink, err := x.To.Open(ctx, schema, x.opening(resumed, tell), env)
-	if err != nil && !x.To.Database() {
-		return nil, &usageError{err: err}
+	if err != nil {
+		return nil, x.refused(err)
 	}
-	return sink, err
+	return sink, nil
+}
+
+// refused is an error of the target: a file or folder is a matter of the command, a database may have been away.
+func (x exportSpec) refused(err error) error {
+	if x.To.Database() {
+		return err
+	}
+	return &usageError{err: err}
 }
 
 func (x exportSpec) opening(resumed bool, tell func(string)) plan.Opening {

@@ -30,8 +30,9 @@ func (a *app) planCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "plan PLAN.yaml [JOB…]",
 		Short: "Check a plan against the org and say what it would do; nothing is written",
-		Long: "Check a plan against the org's describe, all of it at once, put its jobs in order, and say what they would do: rows, ingest\n" +
-			"jobs, calls. Rows are reckoned from the first of each file; --scan reads them all and counts what would be rejected.\n" +
+		Long: "Check a plan against the org's describe, all of it at once, put its jobs in order, and say what they would do: rows, jobs of the\n" +
+			"org, calls. Rows are reckoned from the first of each file; --scan reads them all and counts what would be rejected. Rows of exports are\n" +
+			"counted by the org.\n" +
 			"Nothing is written, neither to the org nor to the disk. Exit code 4 when there are findings.",
 		Example: "  migrate plan testdata/crm/migrate.yaml --org local --scan",
 		Args: func(cmd *cobra.Command, args []string) error {
@@ -94,6 +95,11 @@ func (a *app) foresee(ctx context.Context, p *plan.Plan, org orgSpec, options pi
 		return err
 	}
 	jobs, decided, err := a.compile(ctx, conn.Client, p.Jobs, nil, foreseen{parents, p.Jobs, scan}, out)
+	asked, refused := compileExports(ctx, conn.Client, p.Exports)
+	if err = bothFindings(err, refused); err != nil {
+		return err
+	}
+	asked, exports, err := a.foreseeExports(ctx, p, asked, conn, out)
 	if err != nil {
 		return err
 	}
@@ -110,15 +116,30 @@ func (a *app) foresee(ctx context.Context, p *plan.Plan, org orgSpec, options pi
 		out.text("warning: the org's limits cannot be read: %v", err)
 	}
 	var list []pipeline.Forecast
-	for _, j := range jobs {
-		f, err := pipeline.Foresee(ctx, j, options, scan, dir)
-		if err != nil {
-			return fmt.Errorf("job %s: %w", j.Name, err)
+	all := a.both(runSpec{Plan: *p, Exports: asked}, jobs, nil, dir, conn, out)
+	for _, j := range all {
+		var f pipeline.Forecast
+		if j.Export == nil {
+			if f, err = pipeline.Foresee(ctx, j, options, scan, dir); err != nil {
+				return fmt.Errorf("job %s: %w", j.Name, err)
+			}
 		}
 		list = append(list, f)
 	}
-	out.forecast(jobs, list, limits)
+	out.forecast(all, list, exports, limits)
 	return nil
+}
+
+// bothFindings are those of two checks, or what kept one of them from its end.
+func bothFindings(one, other error) error {
+	var a, b *plan.Error
+	if errors.As(one, &a) && errors.As(other, &b) {
+		return &plan.Error{Findings: append(a.Findings, b.Findings...)}
+	}
+	if one != nil {
+		return one
+	}
+	return other
 }
 
 // peekParents opens the id map that a run of the plan would have, if there is one yet.
@@ -184,31 +205,49 @@ func (f foreseen) InOrg(l pipeline.Lookup, keys []string) (map[string][]string, 
 	return found, nil
 }
 
-// forecast prints what the jobs of a plan would do.
-func (o *output) forecast(jobs []pipeline.Job, list []pipeline.Forecast, limits map[string]salesforce.Limit) {
-	var calls, batches, rows int64
-	exact := true
-	for _, f := range list {
-		calls, batches, rows = calls+f.Calls, batches+f.Batches, rows+f.Rows
+// forecast prints what the jobs of a plan would do; exports are by their names, and have an empty forecast in the list.
+func (o *output) forecast(jobs []pipeline.Job, list []pipeline.Forecast, exports map[string]exportForecast, limits map[string]salesforce.Limit) {
+	var calls, batches, queries int64
+	exact, unknown, about := true, false, false
+	for i, f := range list {
+		if jobs[i].Export != nil {
+			x := exports[jobs[i].Name]
+			calls, queries, unknown, about = calls+x.Calls, queries+x.Queries, unknown || x.Rows < 0, about || x.About
+			continue
+		}
+		calls, batches = calls+f.Calls, batches+f.Batches
 		exact = exact && f.Exact
 	}
 	if o.json != nil {
 		for i, f := range list {
-			o.json.write("forecast", map[string]any{"job": jobs[i].Name, "object": jobs[i].Object, "operation": jobs[i].Operation, "read": f.Read, "filtered": f.Filtered,
-				"rejected": f.Rejected, "rows": f.Rows, "bytes": f.Bytes, "rules": f.Rules, "doubts": f.Doubts, "exact": f.Exact, "ingest_jobs": f.Jobs, "batches": f.Batches, "calls": f.Calls})
+			fields := map[string]any{"job": jobs[i].Name, "object": jobs[i].Object, "operation": jobs[i].Operation, "read": f.Read, "filtered": f.Filtered,
+				"rejected": f.Rejected, "rows": f.Rows, "bytes": f.Bytes, "rules": f.Rules, "doubts": f.Doubts, "exact": f.Exact, "ingest_jobs": f.Jobs, "batches": f.Batches, "calls": f.Calls}
+			if jobs[i].Export != nil {
+				x := exports[jobs[i].Name]
+				fields = map[string]any{"job": jobs[i].Name, "object": jobs[i].Object, "operation": exportOperation, "rows": x.Rows, "exact": x.Rows >= 0 && !x.About, "query_jobs": x.Queries, "calls": x.Calls}
+				if x.Rows < 0 {
+					fields["rows"] = nil
+				}
+			}
+			o.json.write("forecast", fields)
 		}
 		return
 	}
 	w := tabwriter.NewWriter(o.a.stdout, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprint(w, "job\tobject\toperation\tread\tfiltered\trejected\tto send\tMB\tingest jobs\tbatches\tcalls\t\n")
+	fmt.Fprint(w, "job\tobject\toperation\tread\tfiltered\trejected\tto send\tMB\tjobs\tbatches\tcalls\t\n")
 	for i, f := range list {
-		about := ""
-		if !f.Exact {
-			about = "~"
+		if jobs[i].Export != nil {
+			fmt.Fprintf(w, "%s\t%s\t%s\t%s\t\t\t\t\t%s\t\t%s\t\n", jobs[i].Name, jobs[i].Object, exportOperation, exports[jobs[i].Name].rows(),
+				number(exports[jobs[i].Name].Queries), number(exports[jobs[i].Name].Calls))
+			continue
 		}
-		n := func(v int64) string { return about + number(v) }
+		lead := ""
+		if !f.Exact {
+			lead = "~"
+		}
+		n := func(v int64) string { return lead + number(v) }
 		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s%.1f\t%s\t%s\t%s\t\n", jobs[i].Name, jobs[i].Object, jobs[i].Operation, n(f.Read), n(f.Filtered), n(f.Rejected), n(f.Rows),
-			about, float64(f.Bytes)/1e6, n(f.Jobs), n(f.Batches), n(f.Calls))
+			lead, float64(f.Bytes)/1e6, n(f.Jobs), n(f.Batches), n(f.Calls))
 	}
 	w.Flush()
 	for i, f := range list {
@@ -226,10 +265,10 @@ func (o *output) forecast(jobs []pipeline.Job, list []pipeline.Forecast, limits 
 	for _, l := range []struct {
 		name, what string
 		need       int64
-	}{{"DailyApiRequests", "API calls", calls}, {"DailyBulkApiBatches", "batches", batches}} {
+	}{{salesforce.DailyAPIRequests, "API calls", calls}, {salesforce.DailyBulkAPIBatches, "batches", batches}, {salesforce.DailyBulkV2QueryJobs, "query jobs", queries}} {
 		limit, known := limits[l.name]
 		switch {
-		case !known:
+		case !known || l.need == 0:
 		case l.need > limit.Remaining:
 			fmt.Fprintf(o.a.stdout, "too much for today: %s %s are needed, %s of %s are left; the run would stop and can be resumed\n", number(l.need), l.what, number(limit.Remaining), number(limit.Max))
 		default:
@@ -238,6 +277,12 @@ func (o *output) forecast(jobs []pipeline.Job, list []pipeline.Forecast, limits 
 	}
 	if !exact {
 		fmt.Fprintln(o.a.stdout, "~ is reckoned from the first rows of each file; --scan reads them all")
+	}
+	if unknown {
+		fmt.Fprintln(o.a.stdout, "? is not counted by the org: the query has an ORDER BY, a LIMIT or the like, or it takes too long")
+	}
+	if about {
+		fmt.Fprintln(o.a.stdout, "~ of an export is what the org counts now: without deleted records, and before what the plan loads")
 	}
 	fmt.Fprintln(o.a.stdout, "nothing was written")
 }

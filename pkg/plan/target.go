@@ -126,10 +126,30 @@ func (t Target) Open(ctx context.Context, schema *arrow.Schema, o Opening, looku
 		return nil, err
 	}
 	if !t.Database() {
-		return sinks.OpenFile(sinks.FileOptions{Path: path, Format: t.Format, Schema: schema, Overwrite: t.Overwrite, Resume: o.Resumed, PartRows: t.PartRows,
-			Parquet: sinks.ParquetOptions{Compression: t.Compression}})
+		return sinks.OpenFile(t.files(path, schema, o))
 	}
-	cfg := sinks.TableConfig{DSN: path, Table: t.Table, Schema: schema, Tell: o.Tell}
+	return sinks.OpenTable(ctx, t.table(path, schema, o))
+}
+
+// Look finds what Open would find in the way, and writes nothing.
+func (t Target) Look(ctx context.Context, schema *arrow.Schema, o Opening, lookup func(string) (string, bool)) error {
+	path, err := expand(t.Path, lookup)
+	if err != nil {
+		return err
+	}
+	if !t.Database() {
+		return sinks.LookFile(t.files(path, schema, o))
+	}
+	return sinks.LookTable(ctx, t.table(path, schema, o))
+}
+
+func (t Target) files(path string, schema *arrow.Schema, o Opening) sinks.FileOptions {
+	return sinks.FileOptions{Path: path, Format: t.Format, Schema: schema, Overwrite: t.Overwrite, Resume: o.Resumed, PartRows: t.PartRows,
+		Parquet: sinks.ParquetOptions{Compression: t.Compression}}
+}
+
+func (t Target) table(address string, schema *arrow.Schema, o Opening) sinks.TableConfig {
+	cfg := sinks.TableConfig{DSN: address, Table: t.Table, Schema: schema, Tell: o.Tell}
 	if t.Merge && !o.Copy || o.Copy && !o.Whole {
 		cfg.Mode = sinks.Merge
 		if len(schema.FieldIndices("SystemModstamp")) > 0 {
@@ -139,7 +159,7 @@ func (t Target) Open(ctx context.Context, schema *arrow.Schema, o Opening, looku
 	if t.AddColumns {
 		cfg.Drift = sinks.Add
 	}
-	return sinks.OpenTable(ctx, cfg)
+	return cfg
 }
 
 // fileKinds are the formats of files as a plan names them.
