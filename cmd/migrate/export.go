@@ -22,9 +22,11 @@ func (a *app) exportCommand() *cobra.Command {
 			"TARGET is FILE.csv, FILE.jsonl (each also .gz or .zst), FILE.parquet, a folder with a slash at its end (and --format), or the address of a\n" +
 			"database, postgres://, mysql:// or sqlite:FILE, best in an environment variable: --to '${REPORTING_DB}'. What is there before stays until all rows\n" +
 			"have come and were counted. Then all of them appear at once, beside a file with its manifest.\n\n" +
+			"With --files the content of each record, such as VersionData of ContentVersion, comes into a file of its own, named by its Id.\n\n" +
 			"What is exported again and again, changes only, stands in a plan; see migrate run.",
 		Example: "  migrate export Account --to accounts.parquet --org prod\n" +
-			"  migrate export \"SELECT Id, Name, Owner.Name FROM Account WHERE IsActive__c = true\" --to accounts.csv.gz --org prod",
+			"  migrate export \"SELECT Id, Name, Owner.Name FROM Account WHERE IsActive__c = true\" --to accounts.csv.gz --org prod\n" +
+			"  migrate export \"SELECT Id, Title FROM ContentVersion WHERE IsLatest = true\" --to versions.csv --files contents/ --org prod",
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			options, err := flags.parse()
@@ -34,6 +36,9 @@ func (a *app) exportCommand() *cobra.Command {
 			if err := job.To.Check(a.env); err != nil {
 				return usagef("--to: %w", err)
 			}
+			if err := plan.CheckFiles(job.Files); err != nil {
+				return usagef("--files: %w", err)
+			}
 			job.Query = args[0]
 			return a.start(cmd.Context(), newRun{plan: plan.Plan{Version: plan.Version, Exports: []plan.Export{job}}, name: "export", options: options, reserve: flags.reserve,
 				bounds: flags.bounds, command: commandLine(cmd, args), connect: a.connector(cmd.Context(), org)}, a.output(flags.statsFlag))
@@ -41,6 +46,7 @@ func (a *app) exportCommand() *cobra.Command {
 	}
 	f := cmd.Flags()
 	f.StringVar(&job.To.Path, "to", "", "file, folder/ or address of a database")
+	f.StringVar(&job.Files, "files", "", "folder for the contents of the records, a file for each: of ContentVersion, Attachment, Document and others with one field of type base64")
 	f.StringVar(&job.To.Format, "format", "", "csv, csv.gz, csv.zst, jsonl, jsonl.gz, jsonl.zst or parquet (default: as the name of the file says)")
 	f.BoolVar(&job.To.Overwrite, "overwrite", false, "replace the file, or the files of the folder, that an earlier export has left")
 	f.StringVar(&job.To.Table, "table", "", "table of the database (default: the object in lower case)")

@@ -43,6 +43,9 @@ func (a *app) foreseeExports(ctx context.Context, p *plan.Plan, list []exportSpe
 			if err := x.To.Look(ctx, pipeline.ExportSchema(x.Extract.Columns), x.opening(false, out.warning), a.env); err != nil {
 				wrong = append(wrong, x.refused(err))
 			}
+			if err := x.lookFiles(dir); err != nil {
+				wrong = append(wrong, err)
+			}
 		}
 		f, err := x.foresee(ctx, conn)
 		if err != nil {
@@ -81,5 +84,8 @@ func (x exportSpec) foresee(ctx context.Context, conn *connection) (exportForeca
 	}
 	f := exportForecast{Rows: rows, Queries: int64(len(slices))}
 	f.Calls = f.Queries*callsOfAQuery + max(f.Queries, (rows+pageRows-1)/pageRows)
+	if x.Extract.Content != nil {
+		f.Calls += max(rows, 0) // but for those that are there
+	}
 	return f, nil
 }

@@ -92,6 +92,9 @@ func (a *app) findExports(ctx context.Context, n newRun, dir string, conn *conne
 	if n.rehearsal {
 		for i := range found.list {
 			found.list[i].To = rehearsed(found.list[i].Export, dir)
+			if x := &found.list[i]; x.Files != "" {
+				x.Files = strings.TrimSuffix(x.To.Path, "/") + ".files"
+			}
 		}
 	}
 	if err := found.hold(dir, n.command, conn); err != nil {
@@ -110,7 +113,7 @@ func (a *app) findExports(ctx context.Context, n newRun, dir string, conn *conne
 		if err != nil {
 			return found, err
 		}
-		if err := sink.Close(); err != nil {
+		if err := errors.Join(sink.Close(), x.tryFiles(ctx, dir)); err != nil {
 			return found, err
 		}
 	}
@@ -188,13 +191,20 @@ func (x *exportSpec) settle(dir string, conn *connection, now time.Time, names m
 	if x.To, err = x.To.Settle(x.Extract.Object, names); err != nil {
 		return nil, usagef("job %s: to: %w", x.Name, err)
 	}
+	place := as + " " + x.To.Table
+	if x.Files != "" {
+		place += " " + mustAbs(x.Files) // else records that do not change would have none
+		if x.Files, err = x.SettleFiles(names); err != nil {
+			return nil, usagef("job %s: %w", x.Name, err)
+		}
+	}
 	if x.Watermark == nil {
 		return nil, nil
 	}
 	if x.To.Database() && x.Drift != plan.DriftFail {
 		x.To.AddColumns = true
 	}
-	w := export.Wanted{Run: filepath.Base(dir), Org: conn.place(dir), Query: x.Extract.Object + " " + strings.Join(x.Extract.Query.Where, " "), Target: as + " " + x.To.Table, Field: x.Extract.Stamp,
+	w := export.Wanted{Run: filepath.Base(dir), Org: conn.place(dir), Query: x.Extract.Object + " " + strings.Join(x.Extract.Query.Where, " "), Target: place, Field: x.Extract.Stamp,
 		Overlap: x.Watermark.Overlap, Refresh: x.Refresh, Drift: string(x.Drift)}
 	for _, c := range x.Extract.Columns {
 		w.Columns = append(w.Columns, export.Column{Name: c.Name, Type: c.Type})
@@ -272,7 +282,15 @@ func (a *app) exportJob(x exportSpec, dir string, conn *connection, out *output)
 		if x.Of != "" {
 			return export.Open(cfg)
 		}
-		cfg.Published = func(files []sinks.File, deleted int64, _ export.FilesTaken) { out.published(x, files, deleted) }
+		if cfg.Files, err = x.openFiles(ctx, dir, conn, more, out); err != nil {
+			return nil, errors.Join(err, sink.Close())
+		}
+		cfg.Published = func(files []sinks.File, deleted int64, contents export.FilesTaken) {
+			out.published(x, files, deleted)
+			if cfg.Files != nil {
+				out.contents(x, contents, cfg.Files.Path())
+			}
+		}
 		if !x.To.Database() {
 			cfg.Path = x.To.Path
 			cfg.Manifest = sinks.Manifest{Run: filepath.Base(dir), Job: x.Name, Org: conn.InstanceURL(), Object: x.Extract.Object, Query: x.Extract.Query.SOQL()}
@@ -295,20 +313,20 @@ func (x exportSpec) slices(ctx context.Context, conn *connection, now time.Time)
 	return list, rows, nil
 }
 
-// splits are the slices of an export as a checkpoint has them.
-func (x exportSpec) splits(ctx context.Context, conn *connection, now time.Time) (splits []checkpoint.Split, err error) {
-	list, _, err := x.slices(ctx, conn, now)
+// splits are the slices of an export as a checkpoint has them, and rows how many records they have; -1 = it is not known.
+func (x exportSpec) splits(ctx context.Context, conn *connection, now time.Time) (splits []checkpoint.Split, rows int64, err error) {
+	list, rows, err := x.slices(ctx, conn, now)
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
 	for i, s := range list {
 		spec, err := json.Marshal(s)
 		if err != nil {
-			return nil, err
+			return nil, 0, err
 		}
 		splits = append(splits, checkpoint.Split{Job: x.Name, ID: fmt.Sprint(i + 1), Spec: string(spec), Next: "{}"})
 	}
-	return splits, nil
+	return splits, rows, nil
 }
 
 // where names the target as the user does.
@@ -316,13 +334,7 @@ func (x exportSpec) where() string {
 	if x.To.Database() {
 		return "table " + x.To.Table + " in " + x.To.Path
 	}
-	if rel, err := filepath.Rel(mustAbs("."), x.To.Path); err == nil && !strings.HasPrefix(rel, "..") {
-		if strings.HasSuffix(x.To.Path, "/") {
-			rel += "/"
-		}
-		return rel
-	}
-	return x.To.Path
+	return shownPath(x.To.Path)
 }
 
 // export tells what is asked and where it goes.
@@ -345,6 +357,9 @@ func (o *output) export(x exportSpec) {
 	o.text("  asks    %s", x.Extract.Query.SOQL())
 	o.text("  brings  %s", brings)
 	o.text("  writes  %s, %s", x.where(), count(int64(len(x.Extract.Columns)), "column"))
+	if x.Extract.Content != nil {
+		o.text("  files   %s, %s of each record, an API call each", shownPath(x.Files)+"/", x.Extract.Content.Field)
+	}
 	for _, n := range x.Extract.Notes {
 		o.text("  note    %s", n)
 	}

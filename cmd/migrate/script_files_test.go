@@ -50,7 +50,7 @@ func jsonCommand(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) == 0 {
 		ts.Fatalf("usage: json TYPE [KEY=VALUE…]")
 	}
-	known := []string{"plan", "status", "row_error", "warning", "summary", "error", "run", "snapshot", "forecast", "limit", "job", "org", "lineage", "published"}
+	known := []string{"plan", "status", "row_error", "warning", "summary", "error", "run", "snapshot", "forecast", "limit", "job", "org", "lineage", "published", "contents"}
 	found := false
 	for line := range strings.Lines(ts.ReadFile("stdout")) {
 		var m map[string]any

@@ -23,6 +23,8 @@ type scriptOrg struct {
 	server *httptest.Server
 	seen   *seen        // nil where it is not called over a port
 	ahead  atomic.Int64 // of its clock, in nanoseconds
+	// contents are those of addContents, by the Id of their record.
+	contents map[string][32]byte
 }
 
 // scriptToken is the token of every script's org.
@@ -38,10 +40,14 @@ const scriptToken = "00D5g0000000001!tOkEn-of-the-ScRiPt"
 //	org once OBJECT FIELD N            it holds N records, and the field has another value in each
 //	org wait OBJECT N                  wait until it holds N records or more
 //	org called ENDPOINT N [soon]       the endpoint, such as 'POST jobs/ingest', was called N times; soon waits for it
+//	org called-about ENDPOINT N        wait until it was called N times or more
 //	org slow ENDPOINT DELAY            each such call is answered so much later
 //	org mend                           the end of faults and delays
 //	org fault ENDPOINT KIND [TIMES [BYTES]]
-//	                                   make calls fail; see localorg.Fault; "limit" refuses them as beyond the daily API limit, "forbidden" for want of a permission
+//	                                   make calls fail; see localorg.Fault; "limit" refuses them as beyond the daily API limit, "forbidden" for want of a permission,
+//	                                   "missing" as not there
+//	org files N BYTES                  it gets N content versions more, see addContents
+//	org contents FOLDER [MOST]         the folder has their contents, and no more than MOST were fetched; see checkContents
 //	org records OBJECT FIELD… FILE     write the fields of all records as CSV, sorted by line; ParentId:Account.Name is the name of the parent
 //	org clock D                        its clock shows D more than this machine's
 //	org job OPEN|CLOSED|QUERY VAR [USER]
@@ -99,6 +105,13 @@ func orgCommand(ts *testscript.TestScript, neg bool, args []string) {
 		if got != want {
 			ts.Fatalf("%s was called %d times, want %d; all calls: %v", a[0], got, want, s.org.Audit().Calls)
 		}
+	case "called-about":
+		a := need(2)
+		for deadline := time.Now().Add(patience); s.org.Audit().Calls[a[0]] < number10(ts, a[1]); time.Sleep(5 * time.Millisecond) {
+			if time.Now().After(deadline) {
+				ts.Fatalf("after %v %s was called %d times, want %s", patience, a[0], s.org.Audit().Calls[a[0]], a[1])
+			}
+		}
 	case "fault":
 		a := need(2)
 		f := localorg.Fault{Endpoint: a[0], Kind: a[1], Times: 1}
@@ -110,6 +123,10 @@ func orgCommand(ts *testscript.TestScript, neg bool, args []string) {
 			f.Kind, f.Status, f.ContentType = localorg.FaultStatus, 403, "application/json"
 			f.Body = `[{"message":"insufficient access rights on cross-reference id","errorCode":"INSUFFICIENT_ACCESS"}]`
 		}
+		if f.Kind == "missing" {
+			f.Kind, f.Status, f.ContentType = localorg.FaultStatus, 404, "application/json"
+			f.Body = `[{"message":"The requested resource does not exist","errorCode":"NOT_FOUND"}]`
+		}
 		if len(a) > 2 {
 			f.Times = number10(ts, a[2])
 		}
@@ -117,6 +134,15 @@ func orgCommand(ts *testscript.TestScript, neg bool, args []string) {
 			f.Bytes = int64(number10(ts, a[3]))
 		}
 		ts.Check(s.org.Fault(f))
+	case "files":
+		a := need(2)
+		s.org.addContents(ts, number10(ts, a[0]), number10(ts, a[1]))
+	case "contents":
+		a := need(1)
+		s.org.checkContents(ts, ts.MkAbs(a[0]))
+		if got := s.org.Audit().Calls[contentCall]; len(a) > 1 && got > number10(ts, a[1]) {
+			ts.Fatalf("%d contents were fetched, at most %s should be", got, a[1])
+		}
 	case "slow":
 		a := need(2)
 		d, err := time.ParseDuration(a[1])

@@ -142,7 +142,7 @@ func (a *app) start(ctx context.Context, n newRun, out *output) (err error) {
 	spec := runSpec{Plan: n.plan, Options: n.options, Reserve: n.reserve, Parent: n.parent, IDs: upTo, Exports: asked.list, Of: n.of}
 	spec.Plan.Exports = nil // they are decided
 	jobs = a.both(spec, jobs, nil, dir, conn, out)
-	store, err := create(ctx, dir, n.command, spec, conn, jobs)
+	store, err := create(ctx, dir, n.command, spec, conn, jobs, out)
 	if err != nil {
 		return err
 	}
@@ -252,7 +252,7 @@ func (a *app) compile(ctx context.Context, client *salesforce.Client, list []pla
 }
 
 // create writes the checkpoint of a new run.
-func create(ctx context.Context, dir, command string, spec runSpec, conn *connection, jobs []pipeline.Job) (*checkpoint.Store, error) {
+func create(ctx context.Context, dir, command string, spec runSpec, conn *connection, jobs []pipeline.Job, out *output) (*checkpoint.Store, error) {
 	specText, err := json.Marshal(spec)
 	if err != nil {
 		return nil, err
@@ -266,10 +266,11 @@ func create(ctx context.Context, dir, command string, spec runSpec, conn *connec
 	for _, j := range jobs {
 		if j.Export != nil {
 			x := spec.Exports[slices.IndexFunc(spec.Exports, func(x exportSpec) bool { return x.Name == j.Name })]
-			splits, err := x.splits(ctx, conn, orgNow(conn.Client))
+			splits, rows, err := x.splits(ctx, conn, orgNow(conn.Client))
 			if err != nil {
 				return nil, err
 			}
+			out.forecastFiles(x, rows)
 			jobRows = append(jobRows, checkpoint.Job{Name: j.Name, Object: j.Object, Operation: exportOperation, Spec: "{}"})
 			splitRows = append(splitRows, splits...)
 			continue
@@ -325,6 +326,8 @@ func (a *app) work(ctx context.Context, dir string, store *checkpoint.Store, con
 	switch l := sum.Total; {
 	case err == nil && l.Rejected+l.Failed+l.Unprocessed > 0:
 		return errFailedRows
+	case err == nil && out.missing.Load() > 0:
+		return errMissingFiles
 	case errors.As(err, &syntax) && l.Jobs > 0, errors.As(err, &refused) && l.Succeeded > 0:
 		return &partlyError{err}
 	}
