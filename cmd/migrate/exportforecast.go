@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -11,6 +12,7 @@ import (
 	"migrate/pkg/export"
 	"migrate/pkg/pipeline"
 	"migrate/pkg/plan"
+	"migrate/pkg/salesforce"
 )
 
 // exportForecast is what an export would do.
@@ -76,7 +78,7 @@ func (x exportSpec) foresee(ctx context.Context, conn *connection) (exportForeca
 	if q := x.Extract.Query; rows < 0 && q.By == "" {
 		n, ok, err := q.Count(ctx, conn.Client)
 		if err != nil {
-			return exportForecast{}, fmt.Errorf("job %s: the records cannot be counted: %w", x.Name, err)
+			return exportForecast{}, x.uncounted(err)
 		}
 		if ok {
 			rows = n
@@ -88,4 +90,13 @@ func (x exportSpec) foresee(ctx context.Context, conn *connection) (exportForeca
 		f.Calls += max(rows, 0) // but for those that are there
 	}
 	return f, nil
+}
+
+// uncounted says why the records cannot be counted. What the org does not understand is a fault of the query, which is counted before it is asked.
+func (x exportSpec) uncounted(err error) error {
+	var api *salesforce.APIError
+	if errors.As(err, &api) && api.Status == http.StatusBadRequest {
+		return &plan.Error{Findings: []plan.Finding{{Path: x.Path, Line: x.Line, Job: x.Name, Message: "the org refuses the query: " + api.Code + ": " + api.Message}}}
+	}
+	return fmt.Errorf("job %s: the records cannot be counted: %w", x.Name, err)
 }

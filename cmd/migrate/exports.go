@@ -308,7 +308,7 @@ func (x exportSpec) slices(ctx context.Context, conn *connection, now time.Time)
 	}
 	list, rows, err := x.Extract.Query.Divide(ctx, conn.Client, most, now)
 	if err != nil {
-		return nil, 0, fmt.Errorf("job %s: the records cannot be counted: %w", x.Name, err)
+		return nil, 0, x.uncounted(err)
 	}
 	return list, rows, nil
 }
