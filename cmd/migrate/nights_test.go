@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -55,12 +56,14 @@ const nightsGrade = `{"name":"Grade__c","type":"string","length":20,"calculated"
 
 func TestNights(t *testing.T) {
 	t.Parallel()
-	nights := 10
-	seed := uint64(20261124)
-	if os.Getenv("MIGRATE_TORTURE") != "" {
-		nights, seed = 100, uint64(time.Now().UnixNano())
+	playNights(t, 10, 7)
+}
+
+func TestTortureNights(t *testing.T) {
+	if os.Getenv("MIGRATE_TORTURE") == "" {
+		t.Skip("set MIGRATE_TORTURE=1")
 	}
-	playNights(t, nights, seed)
+	playNights(t, 100, uint64(time.Now().UnixNano()))
 }
 
 func playNights(t *testing.T, nights int, seed uint64) {
@@ -75,8 +78,8 @@ func playNights(t *testing.T, nights int, seed uint64) {
 		w.export()
 	}
 	t.Logf("%d nights: %d exports were interrupted, %d of them resumed, %d overtaken; lake %v, copy %v", nights, w.interrupted, w.resumed, w.overtaken, w.copies[0].seen, w.copies[1].seen)
-	if nights >= 10 && w.interrupted == 0 {
-		t.Error("no export was interrupted")
+	if w.resumed == 0 || w.overtaken == 0 {
+		t.Error("no export was interrupted and resumed, or none was overtaken")
 	}
 	for _, c := range w.copies {
 		for _, what := range []string{"whole", "increment", "compared", "filtered"} {
@@ -94,6 +97,7 @@ type nightWatch struct {
 	url    string
 	dir    string
 	dsn    string
+	db     *sql.DB
 	clock  atomic.Int64
 	night  int
 	next   time.Time // when the next export begins
@@ -115,17 +119,22 @@ type nightWatch struct {
 
 // nightCopy is a copy, and what it cannot know yet.
 type nightCopy struct {
-	job  string
-	read func() map[string]map[string]string
-	gone map[string]bool // records that went without a trace since ids were last compared
-	odd  map[string]bool // records whose Grade__c has changed without a trace since all rows were last exported
-	name map[string]bool // the same of Parent.Name
-	was  map[string]map[string]string
-	seen map[string]int // what kinds of nights it had
+	job string
+	// How often all rows are exported, and ids compared.
+	refresh, compare int
+	since            int // nights since all rows were
+	unmatched        int // nights since ids were compared
+	read             func() map[string]map[string]string
+	gone             map[string]bool // records that went without a trace since ids were last compared
+	odd              map[string]bool // records whose Grade__c has changed without a trace since all rows were last exported
+	name             map[string]bool // the same of Parent.Name
+	was              map[string]map[string]string
+	seen             map[string]int // what kinds of nights it had
 }
 
 func newNightWatch(t *testing.T, seed uint64) *nightWatch {
 	w := &nightWatch{T: t, Rand: rand.New(rand.NewPCG(seed, 1)), dir: t.TempDir(), dsn: newDatabase(t, "postgres")}
+	w.db = openDatabase(t, "postgres", w.dsn)
 	w.clock.Store(time.Date(2026, 3, 1, 3, 0, 0, 0, time.UTC).Unix())
 	var err error
 	if w.org, err = localorg.Open(localorg.Config{AccessToken: "t", Now: w.now, ResultPage: 50, Seed: seed}); err != nil {
@@ -150,7 +159,7 @@ func newNightWatch(t *testing.T, seed uint64) *nightWatch {
 	w.must(os.Setenv(variable, w.dsn))
 	t.Cleanup(func() { os.Unsetenv(variable) })
 	w.write("plan.yaml", strings.ReplaceAll(nightsPlan, "NIGHTS_DB", variable))
-	w.copies = []*nightCopy{{job: "lake", read: w.readLake}, {job: "copy", read: w.readTable}}
+	w.copies = []*nightCopy{{job: "lake", refresh: 4, compare: 1, read: w.readLake}, {job: "copy", refresh: 6, compare: 3, read: w.readTable}}
 	for _, c := range w.copies {
 		c.gone, c.odd, c.name, c.seen = map[string]bool{}, map[string]bool{}, map[string]bool{}, map[string]int{}
 	}
@@ -282,6 +291,9 @@ func (w *nightWatch) day() {
 	case 3, 40:
 		w.must(w.org.AddField("Account", `{"name":"Extra__c","type":"double","precision":10,"scale":0}`))
 		w.extra = true
+		for _, id := range w.ids[:20] { // as a default fills it in
+			w.must(w.org.Recalculate("Account", id, "Extra__c", "7"))
+		}
 	case 7, 60:
 		w.must(w.org.RemoveField("Account", "Extra__c"))
 		w.extra = false
@@ -328,13 +340,18 @@ func (w *nightWatch) run(interruptAt int64, args ...string) (code int, text stri
 func (w *nightWatch) export() {
 	args := []string{"run", filepath.Join(w.dir, "plan.yaml"), "--instance-url", w.url, "--lock"}
 	at := int64(-1)
-	if w.IntN(3) == 0 {
-		at = int64(3 + w.IntN(25))
+	if n := int64(3 + w.IntN(25)); w.IntN(3) == 0 {
+		at = n
+	}
+	resume := w.IntN(2) == 0
+	switch w.night { // so that each has been there
+	case 2, 5:
+		at, resume = 8, w.night == 2
 	}
 	code, text := w.run(at, args...)
 	if code == codeInterrupted {
 		w.interrupted++
-		if w.IntN(2) == 0 && strings.Contains(text, "go on with") {
+		if resume && strings.Contains(text, "go on with") {
 			w.resumed++
 			code, text = w.run(-1, "resume", "--state-dir", filepath.Join(w.dir, ".migrate"))
 		} else {
@@ -360,17 +377,24 @@ func (w *nightWatch) export() {
 		mark, err := export.ReadMark(filepath.Join(w.dir, ".migrate", "exports", c.job))
 		w.must(err)
 		w.until = mark.Until
+		c.since++
+		c.unmatched++
 		switch {
 		case mark.Whole.Equal(mark.Until):
 			c.seen["whole"]++
+			c.since, c.unmatched = 0, 0
 			clear(c.gone)
 			clear(c.odd)
 			clear(c.name)
 		case mark.Compared.Equal(mark.Until):
 			c.seen["compared"]++
+			c.unmatched = 0
 			clear(c.gone)
 		default:
 			c.seen["increment"]++
+		}
+		if c.since > c.refresh || c.unmatched > c.compare {
+			w.Fatalf("night %d, %s: all rows were exported %d nights ago and ids compared %d nights ago; it must be %d and %d", w.night, c.job, c.since, c.unmatched, c.refresh, c.compare)
 		}
 		w.judge(c)
 	}
@@ -517,8 +541,7 @@ func (w *nightWatch) readParquet(path string, state map[string]map[string]string
 }
 
 func (w *nightWatch) readTable() map[string]map[string]string {
-	db := openDatabase(w.T, "postgres", w.dsn)
-	rows, err := db.QueryContext(w.Context(), `select * from account`)
+	rows, err := w.db.QueryContext(w.Context(), `select * from account`)
 	w.must(err)
 	defer rows.Close()
 	names, err := rows.Columns()
@@ -547,4 +570,3 @@ func (w *nightWatch) readTable() map[string]map[string]string {
 	w.must(rows.Err())
 	return state
 }
-

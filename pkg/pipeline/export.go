@@ -104,7 +104,6 @@ func (j *jobRun) export(ctx context.Context) (done bool, err error) {
 	if err := os.RemoveAll(j.pageDir()); err != nil {
 		j.Events.warn(j.Name, fmt.Sprintf("pages that are not needed any more are left: %v", err))
 	}
-	os.Remove(filepath.Dir(j.pageDir())) // if that of no other job is in it
 	if j.Events.JobDone != nil {
 		l, err := j.Checkpoint.Ledger(ctx, j.Name)
 		if err != nil {
@@ -115,7 +114,11 @@ func (j *jobRun) export(ctx context.Context) (done bool, err error) {
 	return true, nil
 }
 
-func (j *jobRun) pageDir() string { return filepath.Join(j.Dir, "pages", j.Name) }
+// pagesDir is the folder of the run folder with the pages of all exports. It goes with the last of them: while others run, one of them may be
+// about to make its own folder there.
+const pagesDir = "pages"
+
+func (j *jobRun) pageDir() string { return filepath.Join(j.Dir, pagesDir, j.Name) }
 
 func (j *jobRun) pageFile(split string, n int64) string {
 	return filepath.Join(j.pageDir(), fmt.Sprintf("%s-%06d.csv.zst", split, n))

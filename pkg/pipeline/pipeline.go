@@ -8,6 +8,7 @@ import (
 	"io"
 	"maps"
 	"math"
+	"os"
 	"path/filepath"
 	"slices"
 	"sync"
@@ -112,6 +113,7 @@ func (r *run) work(ctx context.Context) error {
 	defer scheduler.Wait()
 	defer stopPolls()
 	err = r.jobs(ctx, done)
+	os.Remove(filepath.Join(r.Dir, pagesDir)) // which it refuses while pages are in it
 	if err = errors.Join(r.haltCause, err); err != nil {
 		return err
 	}
