@@ -46,7 +46,7 @@ func (a *app) exportCommand() *cobra.Command {
 	}
 	f := cmd.Flags()
 	f.StringVar(&job.To.Path, "to", "", "file, folder/ or address of a database")
-	f.StringVar(&job.Files, "files", "", "folder for the contents of the records, a file for each: of ContentVersion, Attachment, Document and others with one field of type base64")
+	f.StringVar(&job.Files, "files", "", "folder for the contents of the records, a file for each: of ContentVersion and other objects with one field of type base64")
 	f.StringVar(&job.To.Format, "format", "", "csv, csv.gz, csv.zst, jsonl, jsonl.gz, jsonl.zst or parquet (default: as the name of the file says)")
 	f.BoolVar(&job.To.Overwrite, "overwrite", false, "replace the file, or the files of the folder, that an earlier export has left")
 	f.StringVar(&job.To.Table, "table", "", "table of the database (default: the object in lower case)")
