@@ -8,7 +8,7 @@ FUZZTIME ?= 30s
 UNWATCHED := -gcflags=modernc.org/sqlite/lib=-race=false -gcflags=modernc.org/libc=-race=false
 # These start hundreds of processes to kill them, or measure memory. The race detector would make that dear, and what they do side by side other
 # tests do, too. TestModel has 100 runs with the race detector and 10,000 without.
-KILLS := ^Test(TortureCrash|CrashAtEachStep|CrashInRetries|TableKilled|TableTwo|TableCut|FileCrash|FileMemory)$$
+KILLS := ^Test(TortureCrash|CrashAtEachStep|CrashInRetries|TableKilled|TableTwo|TableCut|FileCrash|FileMemory|ExportKilled)$$
 
 .DEFAULT_GOAL := help
 .PHONY: help build test check lint compiler bench fuzz torture conformance
@@ -21,7 +21,7 @@ build: ## bin/migrate: one static binary, stripped
 
 test: lint compiler ## gofmt, vet, staticcheck, and every test, with the race detector but for those below
 	CGO_ENABLED=1 $(GO) test -race $(UNWATCHED) -skip '$(KILLS)' -timeout 15m ./...
-	$(GO) test -run '^TestModel$$|$(KILLS)' ./pkg/pipeline ./pkg/sinks
+	$(GO) test -run '^TestModel$$|$(KILLS)' ./pkg/pipeline ./pkg/sinks ./cmd/migrate
 
 check: ## exactly what the build server runs
 	@.ci/run
