@@ -356,6 +356,7 @@ func (w *nightWatch) export() {
 			code, text = w.run(-1, "resume", "--state-dir", filepath.Join(w.dir, ".migrate"))
 		} else {
 			w.left = w.newest()
+			w.clock.Add(60)
 			code, text = w.run(-1, args...) // the next one comes sooner
 		}
 	}

@@ -113,9 +113,11 @@ func (r *run) work(ctx context.Context) error {
 	defer scheduler.Wait()
 	defer stopPolls()
 	err = r.jobs(ctx, done)
-	os.Remove(filepath.Join(r.Dir, pagesDir)) // which it refuses while pages are in it
 	if err = errors.Join(r.haltCause, err); err != nil {
 		return err
+	}
+	if err := os.RemoveAll(filepath.Join(r.Dir, pagesDir)); err != nil { // also what a process has left that died behind the end of a job
+		r.Events.warn("", fmt.Sprintf("pages that are not needed any more are left: %v", err))
 	}
 	return r.forgetClaims()
 }

@@ -196,15 +196,16 @@ func (t *target) publish(parts []*draft, overwrite bool) error {
 			gone = append(gone, name)
 		case d == nil:
 			return &ExistsError{Path: t.beside(name)}
-		case d.placed || overwrite:
+		case d.placed:
 		default:
 			if d.placed, err = d.there(); err != nil {
 				return err
 			}
-			if !d.placed {
+			if d.placed {
+				missing--
+			} else if !overwrite {
 				return &ExistsError{Path: d.named}
 			}
-			missing--
 		}
 	}
 	if manifest != "" && (missing > 0 || len(gone) > 0) {
