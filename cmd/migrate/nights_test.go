@@ -445,7 +445,9 @@ func (w *nightWatch) judge(c *nightCopy) {
 	}
 	if c.job == "copy" {
 		for _, m := range want {
-			m["Parent.Name"] = names[m["ParentId"]]
+			if name, ok := names[m["ParentId"]]; ok || m["ParentId"] == "" { // else it is in the recycle bin, and queries that see that give its name
+				m["Parent.Name"] = name
+			}
 			delete(m, "ParentId")
 		}
 	}

@@ -51,8 +51,12 @@ func (s Slice) ask(fields string) string {
 // SOQLTime writes a time as queries have it (SOQL reference, Date Formats and Date Literals in WHERE).
 func SOQLTime(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05Z") }
 
-// earliest is where the time that a slice is cut by may begin: there was no Salesforce before. A slice without a bound has older ones, too.
-var earliest = time.Date(1999, 1, 1, 0, 0, 0, 0, time.UTC)
+var (
+	// earliest is where the times that a slice is cut by begin: there was no Salesforce before. Older ones are of records that were brought along.
+	earliest = time.Date(1999, 1, 1, 0, 0, 0, 0, time.UTC)
+	// ancient is the least time that there is (SOQL reference, Date Formats and Date Literals in WHERE).
+	ancient = time.Date(1700, 1, 1, 0, 0, 0, 0, time.UTC)
+)
 
 // halves cuts the span of time in the middle; now is where one without a bound is taken to end.
 func (s Slice) halves(now time.Time) (a, b Slice, ok bool) {
@@ -60,11 +64,18 @@ func (s Slice) halves(now time.Time) (a, b Slice, ok bool) {
 		return a, b, false
 	}
 	from, until := s.From, s.Until
-	if from.IsZero() {
-		from = earliest
-	}
 	if until.IsZero() {
 		until = now.Add(time.Second)
+	}
+	switch {
+	case !from.IsZero():
+	case until.After(earliest.AddDate(1, 0, 0)):
+		from = earliest
+	default:
+		from = until.AddDate(-10, 0, 0)
+	}
+	if from.Before(ancient) {
+		return a, b, false
 	}
 	middle := from.Add(until.Sub(from) / 2).UTC().Truncate(time.Second)
 	if !middle.After(from) || !middle.Before(until) {
