@@ -238,8 +238,11 @@ func TestExampleCron(t *testing.T) {
 				"sleep":   "#!/bin/sh\n",
 				"env":     "LAKE=/srv/lake\n",
 			} {
-				if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o700); err != nil {
-					t.Fatal(err)
+				// Written by another process: a program that this one has open for writing, or a child that it forks meanwhile, cannot be started.
+				write := exec.CommandContext(t.Context(), "sh", "-c", `cat >"$0" && chmod 700 "$0"`, filepath.Join(dir, name))
+				write.Stdin = strings.NewReader(text)
+				if out, err := write.CombinedOutput(); err != nil {
+					t.Fatalf("%v: %s", err, out)
 				}
 			}
 			cmd := exec.CommandContext(t.Context(), "sh", script)

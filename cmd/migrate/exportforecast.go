@@ -87,9 +87,6 @@ func (x exportSpec) foresee(ctx context.Context, conn *connection) (exportForeca
 	f := exportForecast{Rows: rows, Queries: int64(len(slices))}
 	f.Calls = f.Queries*callsOfAQuery + max(f.Queries, (rows+pageRows-1)/pageRows)
 	if x.Extract.Content != nil {
-		f.Calls += max(rows, 0) // one for each content
-	}
-	if x.Extract.Content != nil {
 		f.Calls += max(rows, 0) // but for those that are there
 	}
 	return f, nil
