@@ -105,7 +105,6 @@ type nightWatch struct {
 	ids    []string  // that are in the org
 	binned []string
 	extra  bool // the field that comes and goes is there
-	hard   int
 	copies []*nightCopy
 
 	requests atomic.Int64
@@ -129,6 +128,7 @@ type nightCopy struct {
 	odd              map[string]bool // records whose Grade__c has changed without a trace since all rows were last exported
 	name             map[string]bool // the same of Parent.Name
 	was              map[string]map[string]string
+	mark             export.Mark    // after the last night
 	seen             map[string]int // what kinds of nights it had
 }
 
@@ -381,19 +381,20 @@ func (w *nightWatch) export() {
 		c.since++
 		c.unmatched++
 		switch {
-		case mark.Whole.Equal(mark.Until):
+		case !mark.Whole.Equal(c.mark.Whole): // perhaps by a run that was interrupted behind it
 			c.seen["whole"]++
 			c.since, c.unmatched = 0, 0
 			clear(c.gone)
 			clear(c.odd)
 			clear(c.name)
-		case mark.Compared.Equal(mark.Until):
+		case !mark.Compared.Equal(c.mark.Compared):
 			c.seen["compared"]++
 			c.unmatched = 0
 			clear(c.gone)
 		default:
 			c.seen["increment"]++
 		}
+		c.mark = *mark
 		if c.since > c.refresh || c.unmatched > c.compare {
 			w.Fatalf("night %d, %s: all rows were exported %d nights ago and ids compared %d nights ago; it must be %d and %d", w.night, c.job, c.since, c.unmatched, c.refresh, c.compare)
 		}
