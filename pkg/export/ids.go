@@ -79,7 +79,6 @@ type comparison struct {
 	dir   string
 	files [buckets]*os.File
 	w     [buckets]*bufio.Writer
-	line  []byte
 }
 
 // The kinds of ids, beside those of a log.
