@@ -37,7 +37,7 @@ const (
 var graph = map[string]rule{
 	".": {reason: "the root holds the reading order and no code"},
 	"cmd/migrate": {
-		may: []string{"pkg/plan", "pkg/pipeline", "pkg/retry", "pkg/export", "pkg/cell", "pkg/sources", "pkg/transform", "pkg/idmap", "pkg/sinks", "pkg/dsn", "pkg/checkpoint", "pkg/bulk2", "pkg/salesforce",
+		may: []string{"pkg/plan", "pkg/pipeline", "pkg/retry", "pkg/export", "pkg/cell", "pkg/sources", "pkg/transform", "pkg/idmap", "pkg/sinks", "pkg/dsn", "pkg/checkpoint", "pkg/restquery", "pkg/bulk2", "pkg/salesforce",
 			"internal/localorg", "internal/datagen"},
 		reason: "the command wires the parts of the product; test suites are not among them",
 	},
@@ -89,6 +89,11 @@ var graph = map[string]rule{
 		may:    []string{"pkg/salesforce"},
 		reason: "the wire protocol stands on one org's connection and nothing else",
 		never:  map[string]string{arrowPath: "the wire protocol appends plain bytes; the pipeline picks an encoder per column"},
+	},
+	"pkg/restquery": {
+		may:    []string{"pkg/bulk2", "pkg/salesforce"},
+		reason: "it answers as query jobs do, so it knows their types; who asks is not its affair",
+		never:  map[string]string{"net/http": "HTTP belongs to pkg/salesforce", arrowPath: "pages are CSV, as query jobs give them"},
 	},
 	"pkg/salesforce": {reason: "the connection to an org knows nothing of jobs and rows", never: map[string]string{arrowPath: "the connection to an org knows nothing of rows"}},
 	"internal/localorg": {

@@ -7,10 +7,11 @@ import (
 	"migrate/pkg/salesforce"
 )
 
-// IsGone reports whether the org says that it knows no such job: it was deleted, or is older than 7 days.
+// IsGone reports whether the org says that it knows no such job: it was deleted, or is older than 7 days. What matches salesforce.ErrGone is
+// gone, too.
 func IsGone(err error) bool {
 	var api *salesforce.APIError
-	return errors.As(err, &api) && api.Status == http.StatusNotFound
+	return errors.Is(err, salesforce.ErrGone) || errors.As(err, &api) && api.Status == http.StatusNotFound
 }
 
 // IsRefused reports whether the org refused a call for the state that the job is in, or for what it holds.

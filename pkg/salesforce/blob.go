@@ -9,7 +9,7 @@ import (
 	"net/url"
 )
 
-// ErrGone says that the org has no such content: the record was deleted, or has none.
+// ErrGone says that the org has no such content, since the record was deleted or has none, or no such answer to a query any more.
 var ErrGone = errors.New("the org does not have it")
 
 // Blob opens the content of a field of type base64, such as VersionData of a ContentVersion (REST API guide, sObject Blob Get). The caller reads and

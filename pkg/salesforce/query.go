@@ -8,10 +8,11 @@ import (
 	"iter"
 	"net/http"
 	"net/url"
+	"strings"
 )
 
 // Query runs a SOQL query through the REST API and yields its records as JSON objects, one page of up to 2,000 after
-// the other. It is for small answers; large ones belong into a query job. After an error nothing follows. Unless the
+// the other. It is for small answers; large ones belong into a query job, or are asked page by page. After an error nothing follows. Unless the
 // loop is left early, as many records come as the org counted, or an error says that it was not so. A cursor lives two
 // days at most.
 func (c *Client) Query(ctx context.Context, soql string) iter.Seq2[json.RawMessage, error] {
@@ -44,6 +45,46 @@ func (c *Client) Query(ctx context.Context, soql string) iter.Seq2[json.RawMessa
 			r = &Request{Method: http.MethodGet, Path: p.Next, Class: Repeat}
 		}
 	}
+}
+
+// QueryPage is one page of the answer to a query over REST, of up to 2,000 records, fewer where they are wide.
+type QueryPage struct {
+	Total   int64             // records of the whole answer, as the org counted them
+	Records []json.RawMessage // objects, with null where a field is empty
+	Next    string            // where the next page is, for QueryNext; "" = this is the last
+}
+
+// QueryPage asks a query and gives the first page of its answer; all brings deleted and archived records, too.
+func (c *Client) QueryPage(ctx context.Context, soql string, all bool) (QueryPage, error) {
+	path := "/query"
+	if all {
+		path = "/queryAll"
+	}
+	return c.queryPage(ctx, &Request{Method: http.MethodGet, Path: path, Query: url.Values{"q": {soql}}, Class: Repeat})
+}
+
+// QueryNext gives the page that the Next of another one leads to, any number of times. The org forgets where that is after two days at
+// most, or when a user has many such answers open; then, and only then, the error matches ErrGone.
+func (c *Client) QueryNext(ctx context.Context, next string) (QueryPage, error) {
+	p, err := c.queryPage(ctx, &Request{Method: http.MethodGet, Path: next, Class: Repeat})
+	var api *APIError
+	if errors.As(err, &api) && (api.Code == "INVALID_QUERY_LOCATOR" || api.Status == http.StatusNotFound && api.Code != "") {
+		return QueryPage{}, fmt.Errorf("%w: %w", ErrGone, err)
+	}
+	return p, err
+}
+
+func (c *Client) queryPage(ctx context.Context, r *Request) (QueryPage, error) {
+	p, err := c.page(ctx, r)
+	switch {
+	case err != nil:
+		return QueryPage{}, err
+	case *p.Done:
+		p.Next = ""
+	case !strings.HasPrefix(p.Next, "/services/"):
+		return QueryPage{}, fmt.Errorf("%s: the org has more records, and %q is no address of the API to get them from", r, p.Next)
+	}
+	return QueryPage{Total: *p.TotalSize, Records: p.Records, Next: p.Next}, nil
 }
 
 // Count runs a "SELECT COUNT() FROM …" and returns the number. Other queries are an error.
