@@ -12,6 +12,7 @@ import (
 	"migrate/pkg/export"
 	"migrate/pkg/pipeline"
 	"migrate/pkg/plan"
+	"migrate/pkg/restquery"
 	"migrate/pkg/salesforce"
 )
 
@@ -42,6 +43,9 @@ func (a *app) foreseeExports(ctx context.Context, p *plan.Plan, list []exportSpe
 	for _, x := range list {
 		if x.Of == "" {
 			out.export(x)
+			if restquery.Outside(x.Extract.Object) {
+				out.overREST(x)
+			}
 			if err := x.To.Look(ctx, pipeline.ExportSchema(x.Extract.Columns), x.opening(false, out.warning), a.env); err != nil {
 				wrong = append(wrong, x.refused(err))
 			}
@@ -86,6 +90,9 @@ func (x exportSpec) foresee(ctx context.Context, conn *connection) (exportForeca
 	}
 	f := exportForecast{Rows: rows, Queries: int64(len(slices))}
 	f.Calls = f.Queries*callsOfAQuery + max(f.Queries, (rows+pageRows-1)/pageRows)
+	if restquery.Outside(x.Extract.Object) { // a query job is asked for once, to hear so
+		f.Queries, f.Calls = 0, 1+max(f.Queries, (rows+restquery.PageRows-1)/restquery.PageRows)
+	}
 	if x.Extract.Content != nil {
 		f.Calls += max(rows, 0) // but for those that are there
 	}

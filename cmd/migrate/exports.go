@@ -269,7 +269,7 @@ func (x exportSpec) opening(resumed bool, tell func(string)) plan.Opening {
 
 // job is the export as the pipeline has it.
 func (a *app) exportJob(x exportSpec, dir string, conn *connection, out *output) pipeline.Job {
-	j := pipeline.Job{Name: x.Name, Object: x.Extract.Object, Reads: []string{x.Extract.Object}, Export: &pipeline.Export{Columns: x.Extract.Columns, All: x.AllRows}}
+	j := pipeline.Job{Name: x.Name, Object: x.Extract.Object, Reads: []string{x.Extract.Object}, Export: &pipeline.Export{Columns: x.Extract.Columns, All: x.AllRows, Query: x.pager(conn, out)}}
 	if x.Increment != nil && x.Increment.Compare {
 		j.After = []string{x.Name + ".ids"}
 	}

@@ -14,8 +14,8 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 )
 
-// contentCall is how the content of a version is fetched.
-const contentCall = "GET sobjects/ContentVersion/{}/VersionData"
+// contentCalls are how contents are fetched.
+var contentCalls = []string{"GET sobjects/ContentVersion/{}/VersionData", "GET sobjects/Attachment/{}/Body"}
 
 // randomBytes follow from a seed.
 func randomBytes(seed, n int64) io.Reader {
@@ -24,10 +24,16 @@ func randomBytes(seed, n int64) io.Reader {
 	return io.LimitReader(rand.NewChaCha8(key), n)
 }
 
-// addContents puts content versions into the org, a minute old: random bytes, each about as long, every tenth without any.
-func (o *scriptOrg) addContents(ts *testscript.TestScript, n, size int) {
+// addContents puts content versions or attachments into the org, a minute old: random bytes, each about as long, every tenth without any.
+func (o *scriptOrg) addContents(ts *testscript.TestScript, object string, n, size int) {
 	if o.contents == nil {
 		o.contents = map[string][32]byte{}
+	}
+	name, values := "PathOnClient", map[string]string{}
+	if object == "Attachment" {
+		parent, err := o.Save("Account", map[string]string{"Name": "A"}, time.Now().Add(-time.Minute))
+		ts.Check(err)
+		name, values["ParentId"] = "Name", parent
 	}
 	for range n {
 		i := int64(len(o.contents))
@@ -36,8 +42,8 @@ func (o *scriptOrg) addContents(ts *testscript.TestScript, n, size int) {
 			length = 0
 		}
 		sum := sha256.New()
-		path := fmt.Sprintf(`..\dir/../Plan %d: "A/B".P%d`, i, i%3)
-		id, err := o.SaveFile("ContentVersion", map[string]string{"PathOnClient": path}, io.TeeReader(randomBytes(i, length), sum), time.Now().Add(-time.Minute))
+		values[name] = fmt.Sprintf(`..\dir/../Plan %d: "A/B".P%d`, i, i%3)
+		id, err := o.SaveFile(object, values, io.TeeReader(randomBytes(i, length), sum), time.Now().Add(-time.Minute))
 		ts.Check(err)
 		o.contents[id] = [32]byte(sum.Sum(nil))
 	}

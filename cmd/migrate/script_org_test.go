@@ -33,7 +33,7 @@ const scriptToken = "00D5g0000000001!tOkEn-of-the-ScRiPt"
 // orgCommand is the command "org" of scripts:
 //
 //	org start [-start-delay D] [-batch-time D] [-client ID:SECRET] [-jwt PUBLIC.pem] [-password PASSWORD:TOKEN] [-rotate] [-token-life D] [-daily-batches N]
-//	          [-daily-api N] [-daily-records N] [-daily-query-jobs N] [-jobs-per-page N] [-result-page N]
+//	          [-daily-api N] [-daily-records N] [-daily-query-jobs N] [-jobs-per-page N] [-result-page N] [-query-page N]
 //	                                   start it; ORG is its address, MIGRATE_INSTANCE_URL and MIGRATE_ACCESS_TOKEN lead to it
 //	org open FOLDER                    open the one that a run with --org local left behind; * is allowed
 //	org count OBJECT N                 it holds N records
@@ -46,7 +46,7 @@ const scriptToken = "00D5g0000000001!tOkEn-of-the-ScRiPt"
 //	org fault ENDPOINT KIND [TIMES [BYTES]]
 //	                                   make calls fail; see localorg.Fault; "limit" refuses them as beyond the daily API limit, "forbidden" for want of a permission,
 //	                                   "missing" as not there
-//	org files N BYTES                  it gets N content versions more, see addContents
+//	org files N BYTES [Attachment]     it gets N content versions more, or attachments, see addContents
 //	org contents FOLDER [MOST]         the folder has their contents, and no more than MOST were fetched; see checkContents
 //	org records OBJECT FIELD… FILE     write the fields of all records as CSV, sorted by line; ParentId:Account.Name is the name of the parent
 //	org clock D                        its clock shows D more than this machine's
@@ -136,11 +136,19 @@ func orgCommand(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Check(s.org.Fault(f))
 	case "files":
 		a := need(2)
-		s.org.addContents(ts, number10(ts, a[0]), number10(ts, a[1]))
+		object := "ContentVersion"
+		if len(a) > 2 {
+			object = a[2]
+		}
+		s.org.addContents(ts, object, number10(ts, a[0]), number10(ts, a[1]))
 	case "contents":
 		a := need(1)
 		s.org.checkContents(ts, ts.MkAbs(a[0]))
-		if got := s.org.Audit().Calls[contentCall]; len(a) > 1 && got > number10(ts, a[1]) {
+		got := 0
+		for _, call := range contentCalls {
+			got += s.org.Audit().Calls[call]
+		}
+		if len(a) > 1 && got > number10(ts, a[1]) {
 			ts.Fatalf("%d contents were fetched, at most %s should be", got, a[1])
 		}
 	case "slow":
@@ -178,6 +186,7 @@ func startOrg(ts *testscript.TestScript, args []string) *scriptOrg {
 	f.Int64Var(&cfg.DailyRecords, "daily-records", 0, "")
 	f.Int64Var(&cfg.DailyQueryJobs, "daily-query-jobs", 0, "")
 	f.IntVar(&cfg.ResultPage, "result-page", 0, "")
+	f.IntVar(&cfg.QueryPage, "query-page", 0, "")
 	f.IntVar(&cfg.JobsPerPage, "jobs-per-page", 0, "")
 	f.StringVar(&client, "client", "", "")
 	f.StringVar(&key, "jwt", "", "")
