@@ -30,6 +30,7 @@ type csvReader struct {
 	batchBytes int64
 
 	batch   Batch
+	raw     rawState
 	special int // next quote or escape at or after win.pos; -1: not known; none
 	err     error
 }

@@ -25,6 +25,7 @@ type window struct {
 	buf      []byte // len is capacity for text plus slack
 	pos, end int
 	eof      bool
+	fills    int   // how often text was brought in
 	failed   error // of a read that brought something in all the same
 
 	checked int // text before it is valid, or bad is set
@@ -48,6 +49,7 @@ func (w *window) fill(ctx context.Context) error {
 	if w.failed != nil && len(w.raw) == 0 {
 		return w.failed
 	}
+	w.fills++
 	if w.pos > 0 {
 		copy(w.buf, w.buf[w.pos:w.end])
 		w.checked = max(w.checked-w.pos, 0)
