@@ -134,26 +134,35 @@ func (c *cutter) send(ctx context.Context, pos sources.Position, cols []*array.S
 	}
 	c.row = c.j.encode(c.row[:0], cols, i)
 	if int64(len(c.header)+len(c.row)) > c.j.ChunkBytes {
-		return &ConfigError{fmt.Errorf("%s line %d: the row takes %d bytes and does not fit into a chunk of %d; raise the chunk size",
-			pos.PathOr(c.split), pos.Line, len(c.row), c.j.ChunkBytes)}
+		return c.tooLarge(pos, len(c.row))
 	}
 	if c.body != nil && c.body.size+int64(len(c.row)) > c.j.ChunkBytes {
 		if err := c.cut(ctx); err != nil {
 			return err
 		}
 	}
-	if c.body == nil {
-		var err error
-		if c.body, err = newSpool(c.j.Dir, "chunk-*.csv"); err != nil {
-			return err
-		}
-		if _, err := c.body.Write(c.header); err != nil {
-			return err
-		}
+	if err := c.begin(); err != nil {
+		return err
 	}
 	_, err := c.body.Write(c.row)
 	c.sent++
 	return err
+}
+
+// begin makes a body with the header, unless there is one.
+func (c *cutter) begin() (err error) {
+	if c.body != nil {
+		return nil
+	}
+	if c.body, err = newSpool(c.j.Dir, "chunk-*.csv"); err == nil {
+		_, err = c.body.Write(c.header)
+	}
+	return err
+}
+
+func (c *cutter) tooLarge(pos sources.Position, size int) error {
+	return &ConfigError{fmt.Errorf("%s line %d: the row takes %d bytes and does not fit into a chunk of %d; raise the chunk size",
+		pos.PathOr(c.split), pos.Line, size, c.j.ChunkBytes)}
 }
 
 // rejected takes a row that the mapping refuses.
@@ -362,11 +371,17 @@ func (j *jobRun) bodyOf(ctx context.Context, c *chunk) (*spool, error) {
 		body.remove()
 		return nil, err
 	}
-	err = j.eachSent(ctx, c, c.bulk.Selection, func(r sentRow) error {
-		row = j.encode(row[:0], r.out, r.at)
-		_, err := body.Write(row)
-		return err
-	})
+	asIs := false
+	if c.bulk.Selection == nil {
+		asIs, err = j.writeRaw(ctx, c, body)
+	}
+	if err == nil && !asIs {
+		err = j.eachSent(ctx, c, c.bulk.Selection, func(r sentRow) error {
+			row = j.encode(row[:0], r.out, r.at)
+			_, err := body.Write(row)
+			return err
+		})
+	}
 	var hash string
 	if err == nil {
 		hash, err = body.finish()

@@ -418,11 +418,27 @@ func (j *jobRun) readSplit(ctx context.Context, sp checkpoint.Split, end int64, 
 	cut := j.newCutter(split, from, emit)
 	defer cut.close()
 	var sourceErr error
+	raw := j.rawReader(split, r)
 	for cut.at.Row < end {
 		if j.stopped() {
 			return cut.start.Row, nil
 		}
-		b, err := r.Next(ctx)
+		next := r.Next
+		if raw != nil {
+			took, err := cut.addRaw(ctx, raw, end)
+			if errors.Is(err, errHalted) {
+				return cut.start.Row, nil
+			}
+			if err != nil {
+				return cut.start.Row, err
+			}
+			if took {
+				j.track.encoding(split.ID, cut.at)
+				continue
+			}
+			next = raw.NextOne
+		}
+		b, err := next(ctx)
 		if errors.Is(err, io.EOF) {
 			break
 		}

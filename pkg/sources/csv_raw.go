@@ -17,9 +17,9 @@ type RawReader interface {
 
 // RawWant bounds what NextRaw returns.
 type RawWant struct {
-	Rows  int64
-	Bytes int    // of Text
-	Apart []byte // a record that has these bytes is taken apart; nil = none is
+	Rows    int64
+	Bytes   int    // of Text
+	Without []byte // a record that has these bytes is left to NextOne; nil = none is
 }
 
 // Raw is what NextRaw has found.
@@ -66,23 +66,23 @@ func (s *spot) behind(w *window, pos int) int {
 
 // rawState is what a reader keeps for NextRaw.
 type rawState struct {
-	quote, cr, apart spot
-	joined           []byte // text that is not one piece of the window
-	values           []byte // of a record that was taken apart
-	fields           [][]byte
+	quote, cr, without spot
+	joined             []byte // text that is not one piece of the window
+	values             []byte // of a record that was taken apart
+	fields             [][]byte
 }
 
 var comma, lineFeed = []byte{','}, []byte{'\n'}
 
 // NextRaw is that of RawReader, for a split that is Raw.
 func (r *csvReader) NextRaw(ctx context.Context, want RawWant) (Raw, error) {
-	if r.err != nil {
-		return Raw{}, r.err
+	if r.err != nil { // NextOne tells it
+		return Raw{At: r.at, Next: r.at}, nil
 	}
 	s := &r.raw
 	s.quote.what, s.cr.what = []byte{r.g.quote}, []byte{'\r'}
-	if !bytes.Equal(s.apart.what, want.Apart) {
-		s.apart = spot{what: want.Apart}
+	if !bytes.Equal(s.without.what, want.Without) {
+		s.without = spot{what: want.Without}
 	}
 	for {
 		if err := ctx.Err(); err != nil {
@@ -145,10 +145,10 @@ loop:
 		} else if bytes.Count(w.buf[pos:end], comma) != columns-1 {
 			break
 		}
-		if w.bad < next || int64(end-pos) > r.split.Dialect.MaxRecord {
+		if w.bad < next || s.without.behind(w, pos) < end || int64(end-pos) > r.split.Dialect.MaxRecord {
 			break
 		}
-		odd = odd || s.cr.behind(w, pos) < end || s.apart.behind(w, pos) < end
+		odd = odd || s.cr.behind(w, pos) < end
 		size := pos - start
 		if joined {
 			size = len(s.joined)

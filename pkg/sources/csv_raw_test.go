@@ -70,7 +70,7 @@ func readRaw(t *testing.T, s sources.Split, from sources.Position, rows int64, s
 	defer reader.Close()
 	r := reader.(sources.RawReader)
 	for {
-		raw, err := r.NextRaw(t.Context(), sources.RawWant{Rows: rows, Bytes: size, Apart: []byte("#N/A")})
+		raw, err := r.NextRaw(t.Context(), sources.RawWant{Rows: rows, Bytes: size, Without: []byte("#N/A")})
 		if err != nil {
 			return list, next, asIs, err
 		}
@@ -239,7 +239,7 @@ func BenchmarkRaw(b *testing.B) {
 				}
 				r := reader.(sources.RawReader)
 				for {
-					raw, err := r.NextRaw(context.Background(), sources.RawWant{Rows: 1e6, Bytes: 1e8, Apart: []byte("#N/A")})
+					raw, err := r.NextRaw(context.Background(), sources.RawWant{Rows: 1e6, Bytes: 1e8, Without: []byte("#N/A")})
 					if err != nil {
 						b.Fatal(err)
 					}

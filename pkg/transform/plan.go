@@ -15,6 +15,7 @@ type Plan struct {
 	where   *expression // nil: all rows
 	unique  []int       // columns of the input
 	out     *arrow.Schema
+	inputs  int // columns of the source
 }
 
 // column makes one column of the output.
@@ -71,7 +72,7 @@ func Compile(m Mapping, in *arrow.Schema) (*Plan, error) {
 	if err := errors.Join(errs...); err != nil {
 		return nil, err
 	}
-	p.out = arrow.NewSchema(fields, nil)
+	p.out, p.inputs = arrow.NewSchema(fields, nil), in.NumFields()
 	return p, nil
 }
 
@@ -160,6 +161,19 @@ func (c *column) name() string {
 
 // Schema has one utf8 field per field of the mapping, in that order, named as Field.To.
 func (p *Plan) Schema() *arrow.Schema { return p.out }
+
+// Verbatim says whether each row goes as it came, all of its values unchanged and in their order, unless one of them is NullToken.
+func (p *Plan) Verbatim() bool {
+	if p.where != nil || len(p.unique) > 0 || len(p.columns) != p.inputs {
+		return false
+	}
+	for i, c := range p.columns {
+		if !c.plain || c.index != i || c.nulls != NullsKeep {
+			return false
+		}
+	}
+	return true
+}
 
 // Unique says whether rows are compared with one another, so that Apply needs a Claim.
 func (p *Plan) Unique() bool { return len(p.unique) > 0 }
