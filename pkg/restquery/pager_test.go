@@ -28,7 +28,7 @@ func (noJobs) CreateQuery(context.Context, bulk2.Query) (bulk2.QueryJob, error) 
 }
 
 // answering is a Pager whose org gives these answers over REST, one after another: JSON, or a status and JSON.
-func answering(t *testing.T, columns string, answers ...string) *restquery.Pager {
+func answering(t testing.TB, columns string, answers ...string) *restquery.Pager {
 	t.Helper()
 	n := 0
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -178,8 +178,10 @@ func TestAnotherProcess(t *testing.T) {
 	if page, err := answering(t, "Id", one).Page(t.Context(), job.ID, "", 0); err != nil || page.Rows != 1 {
 		t.Errorf("%+v, %v", page, err)
 	}
-	if _, err := answering(t, "Id", `{"totalSize":0,"done":true,"records":[]}`).Page(t.Context(), job.ID, "", 0); !bulk2.IsGone(err) {
-		t.Errorf("records went meanwhile: %v", err)
+	for _, other := range []string{`{"totalSize":0,"done":true,"records":[]}`, `{"totalSize":2,"done":false,"nextRecordsUrl":"/services/data/v66.0/query/01g-1","records":[{"Id":"1"}]}`} {
+		if _, err := answering(t, "Id", other).Page(t.Context(), job.ID, "", 0); !bulk2.IsGone(err) {
+			t.Errorf("there are others meanwhile: %v", err)
+		}
 	}
 }
 
@@ -242,6 +244,27 @@ func TestRefusedOnce(t *testing.T) {
 	}
 	if told != 1 {
 		t.Errorf("told %d times", told)
+	}
+}
+
+// BenchmarkPage turns a page of the fields of Attachment into CSV, with what its answer takes on the way from the same machine.
+func BenchmarkPage(b *testing.B) {
+	record := `{"attributes":{"type":"Attachment","url":"/services/data/v66.0/sobjects/Attachment/00P5g00000AbCdEAAV"},"Id":"00P5g00000AbCdEAAV","IsDeleted":false,` +
+		`"CreatedDate":"2026-01-31T19:00:00.000+0000","CreatedById":"0055g000001XyZAAA0","ParentId":"0015g00000AbCdEAAV","Name":"Plan of the \"house\", 2nd.pdf",` +
+		`"IsPrivate":false,"ContentType":"application/pdf","BodyLength":123456,"Description":null}`
+	answer := fmt.Sprintf(`{"totalSize":%d,"done":true,"records":[%s]}`, restquery.PageRows, strings.Repeat(record+",", restquery.PageRows-1)+record)
+	b.SetBytes(int64(len(answer)))
+	b.ReportAllocs()
+	p := answering(b, "Id IsDeleted CreatedDate:datetime CreatedById ParentId Name IsPrivate ContentType BodyLength Description", slices.Repeat([]string{answer}, b.N)...)
+	b.ResetTimer()
+	for range b.N {
+		job, err := p.CreateQuery(b.Context(), attachments)
+		if err != nil {
+			b.Fatal(err)
+		}
+		if page, err := p.Page(b.Context(), job.ID, "", 0); err != nil || page.Rows != restquery.PageRows {
+			b.Fatalf("%+v, %v", page, err)
+		}
 	}
 }
 
