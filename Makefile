@@ -11,7 +11,7 @@ UNWATCHED := -gcflags=modernc.org/sqlite/lib=-race=false -gcflags=modernc.org/li
 KILLS := ^Test(TortureCrash|CrashAtEachStep|CrashInRetries|TableKilled|TableTwo|TableCut|FileCrash|FileMemory|ExportKilled)$$
 
 .DEFAULT_GOAL := help
-.PHONY: help build test check lint compiler bench fuzz torture conformance
+.PHONY: help build test check lint compiler bench microbench fuzz torture conformance
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -32,7 +32,10 @@ lint: ## gofmt, vet and staticcheck alone
 	$(GO) vet ./...
 	$(GO) tool staticcheck ./...
 
-bench: ## all benchmarks: beside the code, and the whole runs in benchmarks/
+bench: ## the table of benchmarks/: whole runs beside other clients and the limit; BENCH_QUICK=1 for a small one
+	cd benchmarks && BENCH=1 $(GO) test -run '^TestTable$$' -count 1 -timeout 6h
+
+microbench: ## the benchmarks beside the code
 	$(GO) test -run '^$$' -bench . -benchmem -timeout 60m ./...
 
 fuzz: ## each fuzz target for FUZZTIME (default 30s)

@@ -102,6 +102,7 @@ var graph = map[string]rule{
 	},
 	"internal/datagen": {reason: "made-up rows must not depend on the code that they test"},
 	"benchmarks":       {may: []string{anything}},
+	"benchmarks/limit": {reason: "the limit is measured without any code of what is measured"},
 }
 
 // TestArchitecture keeps the graph, and asks every package for a comment that teaches it. It opens the files itself:

@@ -2,7 +2,6 @@ package benchmarks
 
 import (
 	"bufio"
-	"bytes"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -10,8 +9,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"sync"
-	"syscall"
 	"testing"
 	"time"
 
@@ -88,46 +85,13 @@ func load(tb testing.TB, bin, url, file string, args ...string) (time.Duration, 
 }
 
 // measure runs a command to its end, which must be a good one. It gives its time, the largest memory that it had, and its time of CPU.
-// What the operating system tells of a process that has ended counts the memory of its parent before it became itself, so the
-// process is looked at while it runs.
 func measure(tb testing.TB, cmd *exec.Cmd) (took time.Duration, peak int64, cpu time.Duration) {
 	tb.Helper()
-	var out bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &out, &out
-	begun := time.Now()
-	if err := cmd.Start(); err != nil {
+	s, _, err := spend(cmd)
+	if err != nil {
 		tb.Fatal(err)
 	}
-	over := make(chan struct{})
-	var looking sync.WaitGroup
-	looking.Go(func() {
-		for {
-			if status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", cmd.Process.Pid)); err == nil {
-				if _, rest, ok := strings.Cut(string(status), "VmHWM:"); ok {
-					var kib int64
-					fmt.Sscan(rest, &kib)
-					peak = max(peak, kib<<10)
-				}
-			}
-			select {
-			case <-over:
-				return
-			case <-time.After(20 * time.Millisecond):
-			}
-		}
-	})
-	err := cmd.Wait()
-	took = time.Since(begun)
-	close(over)
-	looking.Wait()
-	if err != nil {
-		tb.Fatalf("%s: %v\n%s", cmd.Args[1], err, out.Bytes())
-	}
-	usage := cmd.ProcessState.SysUsage().(*syscall.Rusage)
-	if peak == 0 { // no such files here
-		peak = int64(usage.Maxrss) << 10
-	}
-	return took, peak, time.Duration(usage.Utime.Nano() + usage.Stime.Nano())
+	return s.wall, s.peak, s.cpu
 }
 
 // TestMemory loads a file in a process of its own and bounds the memory of that process. It takes 55 to 75 MiB here; a
