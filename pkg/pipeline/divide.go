@@ -116,7 +116,7 @@ func (s Slice) Count(ctx context.Context, org Counter) (n int64, ok bool, err er
 // Divide cuts a slice until none has more than so many rows, as far as they can be counted and cut. The org is asked twice for each
 // slice or so. rows is how many there are in all, -1 = it is not known.
 func (s Slice) Divide(ctx context.Context, org Counter, most int64, now time.Time) (list []Slice, rows int64, err error) {
-	if s.By == "" {
+	if s.By == "" || s.Tail != "" { // what cannot be counted is cut when the org cannot answer it
 		return []Slice{s}, -1, nil
 	}
 	rows, ok, err := s.Count(ctx, org)

@@ -241,3 +241,14 @@ func (o *outing) divisible() {
 	}
 	o.t.Cleanup(func() { o.store.Close() })
 }
+
+// TestDivideUncountable: what is behind the condition, such as WITH SECURITY_ENFORCED, keeps a query from being counted. That is no reason to cut it.
+func TestDivideUncountable(t *testing.T) {
+	t.Parallel()
+	c := &census{}
+	whole := pipeline.Slice{Fields: "Id", Object: "Account", Tail: "WITH SECURITY_ENFORCED", By: "CreatedDate"}
+	list, rows, err := whole.Divide(t.Context(), c, 5, time.Date(2026, 11, 24, 3, 0, 0, 0, time.UTC))
+	if err != nil || rows != -1 || len(list) != 1 || list[0].SOQL() != whole.SOQL() {
+		t.Errorf("%d slices, %d rows, %v", len(list), rows, err)
+	}
+}

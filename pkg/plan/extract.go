@@ -48,6 +48,9 @@ func (e Export) Compile(describe func(object string) (*salesforce.SObject, error
 		c.find(nil, "the org lets no query see %s", object.Name)
 		return Extract{}, errorOf(c.findings)
 	}
+	if q.scoped() && e.Where != "" {
+		c.find(nil, "where and USING SCOPE do not go together; write the condition into the query")
+	}
 	c.object = object
 	x := Extract{Object: object.Name, Query: pipeline.Slice{Object: object.Name, Tail: q.tail}}
 	c.extract(&x, q.items)
@@ -56,7 +59,7 @@ func (e Export) Compile(describe func(object string) (*salesforce.SObject, error
 			x.Query.Where = append(x.Query.Where, "("+condition+")")
 		}
 	}
-	if f := object.Field("CreatedDate"); f != nil && f.Type == "datetime" && !q.bounded() {
+	if f := object.Field("CreatedDate"); f != nil && f.Type == "datetime" && !q.bounded() && !q.scoped() {
 		x.Query.By = f.Name // which no record is without, and which never changes
 	}
 	c.increments(e, q, &x)
@@ -113,7 +116,7 @@ func (c *compiler) increments(e Export, q soqlQuery, x *Extract) {
 	if e.Watermark == nil {
 		return
 	}
-	if q.bounded() || strings.HasPrefix(strings.ToLower(q.tail), "using") {
+	if q.bounded() || q.scoped() {
 		c.find(nil, "an export with a watermark takes the rows as they come: take %s out", q.tail)
 	}
 	if e.AllRows {

@@ -81,6 +81,9 @@ func (q *soqlQuery) from(text string) error {
 	if !objectName.MatchString(q.object) {
 		return fmt.Errorf("FROM %s: one object is to be named", text)
 	}
+	if len(rest) > 5 && rest[5] == '(' && strings.EqualFold(rest[:5], "where") {
+		rest = rest[:5] + " " + rest[5:]
+	}
 	word := rest
 	if i := strings.IndexFunc(word, unicode.IsSpace); i >= 0 {
 		word = word[:i]
@@ -90,7 +93,9 @@ func (q *soqlQuery) from(text string) error {
 	}
 	if after, ok := cutWord(rest, "where"); ok {
 		end := whereEnd(after)
-		q.where, rest = strings.TrimSpace(after[:end]), after[end:]
+		if q.where, rest = strings.TrimSpace(after[:end]), after[end:]; q.where == "" {
+			return fmt.Errorf("WHERE has no condition; write one, or leave it out for all records")
+		}
 	}
 	q.tail = strings.TrimSpace(rest)
 	return nil
@@ -129,6 +134,12 @@ func (q soqlQuery) bounded() bool {
 		}
 	}
 	return false
+}
+
+// scoped says whether something stands between the object and the condition, which is then part of the tail, so that no other can be added.
+func (q soqlQuery) scoped() bool {
+	_, ok := cutWord(q.tail, "using")
+	return ok
 }
 
 // cutWord takes a word off the beginning of a text, in any case.
