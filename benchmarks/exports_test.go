@@ -23,7 +23,7 @@ func exportRace(t *testing.T, p programs, c *clients, d *dataset) race {
 		fields = append(fields, k.field)
 	}
 	query := "SELECT " + strings.Join(fields, ", ") + " FROM Account"
-	limit := contestant{name: "limit: pages saved as they are",
+	limit := contestant{name: pageLimit,
 		command: func(folder string) *exec.Cmd { return withToken(p.limit, "export", o.url, query, folder) },
 		check: func(folder, out string) (string, error) {
 			pages, err := filepath.Glob(filepath.Join(folder, "page-*.csv"))
@@ -39,8 +39,8 @@ func exportRace(t *testing.T, p programs, c *clients, d *dataset) race {
 			}
 			return "the org's query takes " + strings.TrimSpace(out) + " s of it", err
 		}}
-	export := func(name string, count func(string) (int, error)) contestant {
-		return contestant{name: "migrate export " + name,
+	export := func(title, name string, count func(string) (int, error)) contestant {
+		return contestant{name: title,
 			command: func(folder string) *exec.Cmd {
 				return withToken(p.migrate, "export", query, "--to", filepath.Join(folder, name), "--instance-url", o.url, "--state-dir", filepath.Join(folder, "state"), "--quiet")
 			},
@@ -59,7 +59,7 @@ func exportRace(t *testing.T, p programs, c *clients, d *dataset) race {
 		}
 	}
 	return race{title: fmt.Sprintf("export, %s rows x %d columns", grouped(d.rows), len(fields)), bytes: d.bytes + int64(19*d.rows), // an Id and its comma
-		contestants: []contestant{limit, export("accounts.csv", csvRows), export("accounts.parquet", rowsOfParquet), cli}}
+		contestants: []contestant{limit, export(csvExport, "accounts.csv", csvRows), export(parquetExport, "accounts.parquet", rowsOfParquet), cli}}
 }
 
 func rowsOfParquet(path string) (int, error) {

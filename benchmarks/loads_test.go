@@ -26,8 +26,15 @@ func (l loader) contestant(name string, rows int, command func(folder string) *e
 
 // sends is the limit: a program that sends files as they are.
 func (l loader) sends(d *dataset) contestant {
-	return l.contestant("limit: files sent as they are", d.rows, func(string) *exec.Cmd {
+	return l.contestant(sendLimit, d.rows, func(string) *exec.Cmd {
 		return withToken(l.limit, append([]string{"load", l.org.url, "Account"}, d.parts...)...)
+	})
+}
+
+// sendsThrough is the same where the operating system cannot send the files by itself.
+func (l loader) sendsThrough(d *dataset) contestant {
+	return l.contestant(copyLimit, d.rows, func(string) *exec.Cmd {
+		return withToken(l.limit, append([]string{"copy", l.org.url, "Account"}, d.parts...)...)
 	})
 }
 
@@ -70,7 +77,7 @@ func (c *clients) duckdb(d *dataset) contestant {
 	for _, k := range d.columns {
 		columns = append(columns, fmt.Sprintf(`"%s" AS "%s"`, k.name, k.field))
 	}
-	return contestant{name: "DuckDB COPY Parquet to CSV, no upload", skipped: c.missing,
+	return contestant{name: duckCopy, skipped: c.missing,
 		command: func(folder string) *exec.Cmd {
 			return c.script(folder, "duckdb.mjs", "FILE="+d.parquet, "TO="+filepath.Join(folder, "out.csv"), "COLUMNS="+strings.Join(columns, ", "))
 		},

@@ -18,10 +18,16 @@ var (
 	quickPace = []pace{{4, 4, 500 * time.Millisecond}}
 )
 
+// busy is how well an org was kept at work.
+type busy struct {
+	efficiency float64 // the least time that the jobs could take, by the time that they took
+	polls      float64 // by job-minute
+}
+
 const pacedRows = 1000 // of a job
 
 // pacedTable loads into orgs that take their time, and prints how busy they were kept and what polling cost.
-func pacedTable(t *testing.T, p programs, s setting) {
+func pacedTable(t *testing.T, p programs, s setting) (all []busy) {
 	rows := [][]string{{"paced org", "ideal s", "measured s", "efficiency", "polls", "job-minutes", "polls / job-minute", ""}}
 	for _, pace := range s.paced {
 		d := accountsAs(t, s, "narrow", narrow, pace.jobs*pacedRows)
@@ -49,11 +55,14 @@ func pacedTable(t *testing.T, p programs, s setting) {
 			}
 			polls := a.Calls["GET jobs/ingest/{}"]
 			ideal := (pace.service * time.Duration((pace.jobs+pace.slots-1)/pace.slots)).Seconds()
-			rows = append(rows, []string{name, fmt.Sprintf("%.1f", ideal), fmt.Sprintf("%.1f", took.seconds()), fmt.Sprintf("%.3f", ideal/took.seconds()),
-				fmt.Sprint(polls), fmt.Sprintf("%.1f", minutes), fmt.Sprintf("%.1f", float64(polls)/minutes), "one run"})
+			b := busy{ideal / took.seconds(), float64(polls) / minutes}
+			all = append(all, b)
+			rows = append(rows, []string{name, fmt.Sprintf("%.1f", ideal), fmt.Sprintf("%.1f", took.seconds()), fmt.Sprintf("%.3f", b.efficiency),
+				fmt.Sprint(polls), fmt.Sprintf("%.1f", minutes), fmt.Sprintf("%.1f", b.polls), "one run"})
 		})
 	}
 	printTable(rows)
+	return all
 }
 
 // jobMinutes is how long the jobs of an org took, from their making to their end, all together.

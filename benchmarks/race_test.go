@@ -2,9 +2,11 @@ package benchmarks
 
 import (
 	"fmt"
+	"math"
 	"os"
 	"os/exec"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -28,6 +30,7 @@ type race struct {
 // result is what a contestant took in each run.
 type result struct {
 	contestant
+	bytes  int64 // of the race
 	runs   []spent
 	said   []string // by check
 	failed error
@@ -38,7 +41,7 @@ func (r race) run(t *testing.T, runs int) map[string]*result {
 	t.Helper()
 	list := make([]*result, len(r.contestants))
 	for i, c := range r.contestants {
-		list[i] = &result{contestant: c}
+		list[i] = &result{contestant: c, bytes: r.bytes}
 	}
 	for range runs {
 		for _, c := range list {
@@ -92,24 +95,42 @@ func (r race) print(list []*result) {
 			walls := figures(c.runs, spent.seconds)
 			row = append(row, fmt.Sprintf("%.2f", wall), fmt.Sprintf("%.0f %%", 100*(walls[len(walls)-1]-walls[0])/wall), fmt.Sprintf("%.2f", cpu),
 				fmt.Sprintf("%.0f", median(c.runs, spent.mebibytes)), fmt.Sprintf("%.0f", float64(r.bytes)/1e6/wall), fmt.Sprintf("%.0f", float64(r.bytes)/1e6/cpu),
-				ratio(c, limit, spent.seconds), ratio(c, limit, spent.cpuSeconds), c.said[len(c.said)/2])
+				decimals(ratio(c, limit, spent.seconds)), decimals(ratio(c, limit, spent.cpuSeconds)), c.said[len(c.said)/2])
 		}
 		rows = append(rows, row)
 	}
 	printTable(rows)
 }
 
-// ratio is the median of what a contestant took in each run by what another one took in the same run.
-func ratio(c, by *result, figure func(spent) float64) string {
+// ratio is the median of what a contestant took in each run by what another one took in the same run; not a number where one of them did not run.
+func ratio(c, by *result, figure func(spent) float64) float64 {
+	if c == nil || by == nil {
+		return math.NaN()
+	}
 	var list []float64
 	for i := range min(len(c.runs), len(by.runs)) {
 		list = append(list, figure(c.runs[i])/figure(by.runs[i]))
 	}
 	if len(list) == 0 || c.failed != nil || by.failed != nil {
-		return "-"
+		return math.NaN()
 	}
 	slices.Sort(list)
-	return fmt.Sprintf("%.2f", list[len(list)/2])
+	return list[len(list)/2]
+}
+
+// middle is the median of a figure of a contestant; not a number where it did not run.
+func middle(c *result, figure func(spent) float64) float64 {
+	if c == nil || len(c.runs) == 0 || c.failed != nil {
+		return math.NaN()
+	}
+	return median(c.runs, figure)
+}
+
+func decimals(f float64) string {
+	if math.IsNaN(f) {
+		return "-"
+	}
+	return strconv.FormatFloat(f, 'f', 2, 64)
 }
 
 func (s spent) seconds() float64    { return s.wall.Seconds() }

@@ -9,7 +9,7 @@ import (
 )
 
 // resumedTable kills a load when nine of ten jobs are done, and prints how long its resumption takes to the first upload.
-func resumedTable(t *testing.T, p programs, s setting) {
+func resumedTable(t *testing.T, p programs, s setting) (median time.Duration) {
 	d := accountsAs(t, s, "wide", wide, s.resumed)
 	chunk := min(d.rows/s.resumedJobs, partRows)
 	jobs := (d.rows + chunk - 1) / chunk
@@ -32,9 +32,11 @@ func resumedTable(t *testing.T, p programs, s setting) {
 	if len(first) > 0 {
 		slices.Sort(first)
 		slices.Sort(all)
-		row[1], row[2] = fmt.Sprintf("%.2f", first[len(first)/2].Seconds()), fmt.Sprintf("%.2f", all[len(all)/2].Seconds())
+		median = first[len(first)/2]
+		row[1], row[2] = fmt.Sprintf("%.2f", median.Seconds()), fmt.Sprintf("%.2f", all[len(all)/2].Seconds())
 	}
 	printTable([][]string{{"migrate resume", "first upload s", "end s", ""}, row})
+	return median
 }
 
 // uploadCall is how the org counts uploads.

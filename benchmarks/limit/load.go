@@ -12,8 +12,8 @@ import (
 
 const uploads = 2 // at once, as migrate has by default
 
-// load sends files, each by a job of its own.
-func (o *org) load(ctx context.Context, object string, files []string) error {
+// load sends files, each by a job of its own. Without through, the operating system takes them from its cache to the socket by itself.
+func (o *org) load(ctx context.Context, object string, files []string, through bool) error {
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(uploads)
 	for _, path := range files {
@@ -27,7 +27,11 @@ func (o *org) load(ctx context.Context, object string, files []string) error {
 			if err != nil {
 				return err
 			}
-			return o.ingest(ctx, object, f, info.Size())
+			var body io.Reader = f
+			if through {
+				body = struct{ io.Reader }{f}
+			}
+			return o.ingest(ctx, object, body, info.Size())
 		})
 	}
 	return g.Wait()
