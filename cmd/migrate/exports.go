@@ -286,7 +286,11 @@ func (a *app) exportJob(x exportSpec, dir string, conn *connection, out *output)
 			return nil, errors.Join(err, sink.Close())
 		}
 		cfg.Published = func(files []sinks.File, deleted int64, contents export.FilesTaken) {
-			out.published(x, files, deleted)
+			if len(files) > 0 {
+				out.published(x, files, deleted)
+			} else {
+				out.text("%s: its rows were published before the run was interrupted", x.Name)
+			}
 			if cfg.Files != nil {
 				out.contents(x, contents, cfg.Files.Path())
 			}

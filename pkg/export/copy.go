@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"slices"
 	"time"
 
@@ -26,7 +27,8 @@ type Config struct {
 	Tell      func(text string)
 	// Files fetches the contents of the records that are written; the Copy closes it. nil: there are none.
 	Files *Files
-	// Published is called when all is in place. contents is the zero FilesTaken where there are none.
+	// Published is called when all is in place. When that was so before, there are no files, and the deletes are not all. contents is the zero
+	// FilesTaken where there are none.
 	Published func(files []sinks.File, deleted int64, contents FilesTaken)
 }
 
@@ -74,13 +76,16 @@ func Open(cfg Config) (c *Copy, err error) {
 	if c.moved, err = i.moved(); err != nil {
 		return c, err
 	}
-	if c.deletes, err = openDeletes(i, cfg.Path, cfg.Sink); err != nil {
-		c.deletes = noDeletes{}
-		return c, err
+	if !c.moved {
+		if c.deletes, err = openDeletes(i, cfg.Path, cfg.Sink); err != nil {
+			c.deletes = noDeletes{}
+			return c, err
+		}
 	}
 	if !i.Whole() && i.Was.Seen != "" {
-		if c.had, err = readSeen(i.file(i.Was.Seen)); err != nil {
-			return c, err
+		c.had, err = readSeen(i.file(i.Was.Seen))
+		if err != nil && !(c.moved && c.Files == nil && errors.Is(err, fs.ErrNotExist)) {
+			return c, err // else a run that has begun since then has put it away, and its rows count as written
 		}
 	}
 	return c, c.openIDs()
@@ -104,23 +109,6 @@ func (c *Copy) column(name string) int {
 	return slices.IndexFunc(c.Columns, func(col pipeline.ExportColumn) bool { return col.Name == name })
 }
 
-// openIDs opens the log that the ids of this run go to: the one that is there, or another where all rows are exported. A run that has moved the
-// mark already has written it.
-func (c *Copy) openIDs() (err error) {
-	i := c.Increment
-	if !i.IDs {
-		return nil
-	}
-	c.idsFile = idsPrefix + i.Next.Run
-	if !i.Whole() {
-		c.idsFile, c.idsFrom = i.Was.IDs, i.Was.IDBytes
-	}
-	if !c.moved {
-		c.ids, err = openIDLog(i.file(c.idsFile), c.idsFrom)
-	}
-	return err
-}
-
 // Take looks at a row, and has its content fetched if it is written.
 func (c *Copy) Take(row [][]byte) (pipeline.Fate, error) {
 	fate, err := c.fate(row)
@@ -138,8 +126,9 @@ func (c *Copy) fate(row [][]byte) (pipeline.Fate, error) {
 	}
 	at, err := time.Parse(time.RFC3339, string(row[c.stamp]))
 	if err != nil {
-		return 0, fmt.Errorf("column %s: %q is no time", i.Field, row[c.stamp])
+		return 0, fmt.Errorf("%s of record %s is %q and no time; a watermark needs a field that every record has, such as SystemModstamp", i.Field, row[c.id], row[c.stamp])
 	}
+	had := false
 	if again := !at.Before(i.Keep); again || len(c.had) > 0 {
 		p := printOf(row)
 		switch {
@@ -149,12 +138,10 @@ func (c *Copy) fate(row [][]byte) (pipeline.Fate, error) {
 		default:
 			c.lost++
 		}
-		if c.had.has(p) {
-			return pipeline.Filtered, nil
-		}
+		had = c.had.has(p)
 	}
 	gone := c.binned >= 0 && string(row[c.binned]) == "true"
-	if c.ids != nil {
+	if c.ids != nil { // also of a row that was had: it is there, whatever the query for ids has seen
 		sign := byte(inCopy)
 		if gone {
 			sign = outCopy
@@ -163,7 +150,10 @@ func (c *Copy) fate(row [][]byte) (pipeline.Fate, error) {
 			return 0, err
 		}
 	}
-	if !gone {
+	switch {
+	case had:
+		return pipeline.Filtered, nil
+	case !gone:
 		return pipeline.Written, nil
 	}
 	c.deleted++
@@ -173,32 +163,28 @@ func (c *Copy) fate(row [][]byte) (pipeline.Fate, error) {
 // Write writes rows that Take has let through.
 func (c *Copy) Write(ctx context.Context, rows arrow.RecordBatch) error {
 	c.rows += rows.NumRows()
+	if c.moved {
+		return nil
+	}
 	return c.Sink.Write(ctx, rows)
 }
 
-// Publish waits for the contents, makes the rows, the deletes and the list of the contents visible, then the manifest, then moves the mark.
+// Publish waits for the contents, makes the rows, the deletes and the list of the contents visible, then the manifest, then moves the mark. Where this
+// run has moved the mark before it died, all is in place.
 func (c *Copy) Publish(ctx context.Context) error {
 	if c.Files != nil {
 		if err := c.Files.finish(); err != nil {
 			return err
 		}
 	}
-	if err := c.compare(ctx); err != nil {
-		return err
+	var files []sinks.File
+	var gone, list *sinks.File
+	var err error
+	if !c.moved {
+		if files, gone, err = c.publishRows(ctx); err != nil {
+			return err
+		}
 	}
-	if err := c.deletes.flush(ctx); err != nil {
-		return err
-	}
-	files, err := c.Sink.Publish(ctx)
-	if err != nil {
-		return err
-	}
-	files = slices.Clone(files)
-	gone, err := c.deletes.publish(ctx)
-	if err != nil {
-		return err
-	}
-	var list *sinks.File
 	var contents FilesTaken
 	if c.Files != nil {
 		if list, err = c.Files.publish(ctx); err != nil {
@@ -206,7 +192,7 @@ func (c *Copy) Publish(ctx context.Context) error {
 		}
 		contents = c.Files.taken
 	}
-	if c.Path != "" {
+	if c.Path != "" && !c.moved {
 		m := c.manifest(files, gone)
 		if list != nil {
 			m.Contents = besideManifest(c.Path, *list)
@@ -227,50 +213,24 @@ func (c *Copy) Publish(ctx context.Context) error {
 	return nil
 }
 
-// compare finds what has vanished. Where the org was asked for its ids, the log is then written anew.
-func (c *Copy) compare(ctx context.Context) (err error) {
-	i := c.Increment
-	if i == nil || !i.IDs || i.Was == nil || i.Was.IDs == "" || !i.Compare && !i.Whole() {
-		return nil
-	}
+// publishRows makes the rows and the deletes visible, once it is durable which these may be.
+func (c *Copy) publishRows(ctx context.Context) (files []sinks.File, gone *sinks.File, err error) {
 	if c.ids != nil {
 		if err := c.ids.sync(); err != nil {
-			return err
+			return nil, nil, err
 		}
 	}
-	all, err := newComparison(c.Scratch)
-	if err != nil {
-		return err
+	if err := c.compare(ctx); err != nil {
+		return nil, nil, err
 	}
-	defer func() { err = errors.Join(err, all.close()) }()
-	if err := all.log(i.file(i.Was.IDs), 0, i.Was.IDBytes, true); err != nil {
-		return err
+	if err := c.deletes.flush(ctx); err != nil {
+		return nil, nil, err
 	}
-	if i.Compare {
-		if err := all.org(c.OrgIDs); err != nil {
-			return err
-		}
+	if files, err = c.Sink.Publish(ctx); err != nil {
+		return nil, nil, err
 	}
-	if err := all.log(i.file(c.idsFile), c.idsFrom, toEnd, false); err != nil {
-		return err
-	}
-	there := func([]byte) error { return nil }
-	var anew *idLog
-	if i.Compare && !c.moved {
-		if anew, err = openIDLog(i.file(idsPrefix+i.Next.Run), 0); err != nil {
-			return err
-		}
-		there = func(id []byte) error { return anew.add(inCopy, id) }
-	}
-	err = all.end(func(id []byte) error {
-		c.vanished++
-		return c.deletes.add(ctx, id, nil, Vanished)
-	}, there)
-	if anew != nil {
-		c.ids.close()
-		c.ids, c.idsFile = anew, idsPrefix+i.Next.Run
-	}
-	return err
+	gone, err = c.deletes.publish(ctx)
+	return slices.Clone(files), gone, err
 }
 
 // move makes what is remembered durable, and then the mark.

@@ -17,10 +17,12 @@ import (
 const idsPrefix = "ids-"
 
 // The ids of what was exported are a log: a sign and an id in each line, + for a record that is in the copy, - for one that was deleted
-// from it. The last line about a record counts.
+// from it. The last line about a record counts. A run that has not moved the mark may have published or not: what it has brought may be in the copy,
+// and what it has deleted may still be, so that its deletes are void.
 const (
 	inCopy  = '+'
 	outCopy = '-'
+	void    = '~'
 )
 
 // idLog writes such a log.
@@ -30,27 +32,59 @@ type idLog struct {
 	n int64 // bytes
 }
 
-// openIDLog opens a log for writing behind so many bytes; what stands there behind them was written by a run that came to nothing.
-func openIDLog(path string, from int64) (*idLog, error) {
-	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
+// makeIDLog begins a log anew.
+func makeIDLog(path string) (*idLog, error) {
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_TRUNC|os.O_RDWR, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("ids of what was exported: %w", err)
 	}
-	info, err := f.Stat()
-	if err == nil && info.Size() < from {
-		err = fmt.Errorf("%s is cut short; remove the folder, and all rows are exported again", path)
-	}
-	if err == nil {
-		err = f.Truncate(from)
-	}
-	if err == nil {
-		_, err = f.Seek(from, io.SeekStart)
-	}
+	return &idLog{f: f, w: bufio.NewWriterSize(f, 1<<16)}, nil
+}
+
+// openIDLog opens a log for writing behind what is there, of which so many bytes belong to the mark.
+func openIDLog(path string, from int64) (*idLog, error) {
+	f, err := os.OpenFile(path, os.O_RDWR, 0o600)
 	if err != nil {
+		return nil, fmt.Errorf("ids of what was exported: %w; remove the folder of the mark, and all rows are exported again", err)
+	}
+	l := &idLog{f: f, w: bufio.NewWriterSize(f, 1<<16), n: from}
+	if err := l.doubt(); err != nil {
 		f.Close()
 		return nil, err
 	}
-	return &idLog{f: f, w: bufio.NewWriterSize(f, 1<<16), n: from}, nil
+	return l, nil
+}
+
+// doubt makes the deletes void that stand behind the mark, and cuts off a line that is not whole.
+func (l *idLog) doubt() error {
+	info, err := l.f.Stat()
+	if err != nil {
+		return err
+	}
+	if info.Size() < l.n {
+		return fmt.Errorf("%s is cut short; remove the folder, and all rows are exported again", l.f.Name())
+	}
+	r := bufio.NewReaderSize(io.NewSectionReader(l.f, l.n, toEnd-l.n), 1<<16)
+	for {
+		line, err := r.ReadSlice('\n')
+		if err == io.EOF {
+			break
+		}
+		if err != nil {
+			return fmt.Errorf("%s is damaged: %w; remove the folder, and all rows are exported again", l.f.Name(), err)
+		}
+		if line[0] == outCopy {
+			if _, err := l.f.WriteAt([]byte{void}, l.n); err != nil {
+				return err
+			}
+		}
+		l.n += int64(len(line))
+	}
+	if err := l.f.Truncate(l.n); err != nil {
+		return err
+	}
+	_, err = l.f.Seek(l.n, io.SeekStart)
+	return err
 }
 
 func (l *idLog) add(sign byte, id []byte) error {
@@ -83,9 +117,10 @@ type comparison struct {
 
 // The kinds of ids, beside those of a log.
 const (
-	inOrg   = 'o'
-	wasHere = 'k' // in a log before this run
-	notHere = 'g' // out of it
+	inOrg     = 'o'
+	wasHere   = 'k' // in a log before this run
+	notHere   = 'g' // out of it
+	maybeHere = 'm' // may have come into the copy meanwhile; the next comparison tells
 )
 
 func newComparison(dir string) (*comparison, error) {
@@ -114,8 +149,8 @@ func (c *comparison) add(kind byte, id []byte) error {
 // toEnd is more bytes than a file has.
 const toEnd = 1 << 62
 
-// log takes the lines of a log from one byte to another. old says that they are of earlier runs.
-func (c *comparison) log(path string, from, to int64, old bool) error {
+// log takes the lines of a log from one byte to another, as ids that are in and ids that are out.
+func (c *comparison) log(path string, from, to int64, in, out byte) error {
 	f, err := os.Open(path)
 	if err != nil {
 		return fmt.Errorf("ids of what was exported: %w", err)
@@ -124,15 +159,15 @@ func (c *comparison) log(path string, from, to int64, old bool) error {
 	r := bufio.NewScanner(io.NewSectionReader(f, from, to-from))
 	for r.Scan() {
 		line := r.Bytes()
+		if len(line) > 1 && line[0] == void {
+			continue
+		}
 		if len(line) < 2 || line[0] != inCopy && line[0] != outCopy {
 			return fmt.Errorf("%s is damaged; remove the folder, and all rows are exported again", path)
 		}
-		kind := line[0]
-		switch {
-		case old && kind == inCopy:
-			kind = wasHere
-		case old:
-			kind = notHere
+		kind := in
+		if line[0] == outCopy {
+			kind = out
 		}
 		if err := c.add(kind, line[1:]); err != nil {
 			return err
@@ -170,7 +205,7 @@ func (c *comparison) end(gone, there func(id []byte) error) error {
 		if _, err := c.files[i].Seek(0, io.SeekStart); err != nil {
 			return err
 		}
-		type state struct{ known, alive, deleted bool }
+		type state struct{ known, alive, deleted, maybe bool }
 		ids := map[string]state{}
 		r := bufio.NewScanner(c.files[i])
 		for r.Scan() {
@@ -181,6 +216,8 @@ func (c *comparison) end(gone, there func(id []byte) error) error {
 				s.known = true
 			case notHere:
 				s.known = false
+			case maybeHere:
+				s.maybe = true
 			case inOrg:
 				s.alive = true
 			case inCopy:
@@ -195,13 +232,12 @@ func (c *comparison) end(gone, there func(id []byte) error) error {
 		}
 		var lost []string
 		for id, s := range ids {
-			switch {
-			case s.deleted:
-			case s.alive:
+			if s.alive && !s.deleted || s.maybe {
 				if err := there([]byte(id)); err != nil {
 					return err
 				}
-			case s.known:
+			}
+			if s.known && !s.alive && !s.deleted {
 				lost = append(lost, id)
 			}
 		}

@@ -23,8 +23,10 @@ type Increment struct {
 	Deletes bool      `json:"deletes,omitempty"` // rows that are in the recycle bin are deletes
 	Compare bool      `json:"compare,omitempty"` // with the ids that the org has
 	IDs     bool      `json:"ids,omitempty"`     // are remembered
-	Was     *Mark     `json:"was,omitempty"`     // the mark when the run began; nil = there was none
-	Next    Mark      `json:"next"`              // what it becomes, but for its files
+	// Known is how much of the log of the ids tells what may be in the copy: what belongs to the mark, and what runs have left that began before.
+	Known int64 `json:"known,omitempty"`
+	Was   *Mark `json:"was,omitempty"` // the mark when the run began; nil = there was none
+	Next  Mark  `json:"next"`          // what it becomes, but for its files
 }
 
 // Whole reports whether all rows are exported.
@@ -72,7 +74,16 @@ func Begin(dir string, w Wanted, now time.Time) (*Increment, []string, error) {
 	if err := mark.tidy(dir); err != nil {
 		return nil, nil, fmt.Errorf("the folder of the mark: %w", err)
 	}
-	return mark.decide(dir, w, now)
+	i, notes, err := mark.decide(dir, w, now)
+	if err != nil || i.Whole() || !i.IDs {
+		return i, notes, err
+	}
+	log, err := openIDLog(i.file(mark.IDs), mark.IDBytes)
+	if err != nil {
+		return nil, nil, err
+	}
+	i.Known = log.n
+	return i, notes, log.close()
 }
 
 // Foresee is Begin for a run that may begin later: nothing is written.

@@ -49,7 +49,7 @@ func (s seen) has(p print) bool {
 func readSeen(path string) (seen, error) {
 	f, err := os.Open(path)
 	if err != nil {
-		return nil, fmt.Errorf("rows that were exported before: %w", err)
+		return nil, fmt.Errorf("rows that were exported before: %w; remove the folder, and all rows are exported again", err)
 	}
 	defer f.Close()
 	info, err := f.Stat()
