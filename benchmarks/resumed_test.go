@@ -66,6 +66,7 @@ func resumeOnce(t *testing.T, p programs, d *dataset, chunk, done int) (first, a
 	if err := o.ask("DELETE", "/local/faults", "", nil); err != nil {
 		return 0, 0, err
 	}
+	time.Sleep(200 * time.Millisecond) // calls that hung have gone with the process that made them
 	before, err := o.audit()
 	if err != nil {
 		return 0, 0, err
