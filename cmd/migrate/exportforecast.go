@@ -34,7 +34,7 @@ const (
 // without a lock.
 func (a *app) foreseeExports(ctx context.Context, p *plan.Plan, list []exportSpec, conn *connection, out *output) ([]exportSpec, map[string]exportForecast, error) {
 	dir := filepath.Join(a.stateDir(p.Path), runsDirName, "plan")
-	list, err := settleExports(list, dir, conn, "{run}", export.Foresee)
+	list, err := a.settleExports(ctx, list, dir, conn, "{run}", export.Foresee)
 	if err != nil {
 		return nil, nil, err
 	}

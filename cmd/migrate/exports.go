@@ -100,7 +100,7 @@ func (a *app) findExports(ctx context.Context, n newRun, dir string, conn *conne
 	if err := found.hold(dir, n.command, conn); err != nil {
 		return found, err
 	}
-	if found.list, err = settleExports(found.list, dir, conn, filepath.Base(dir), export.Begin); err != nil {
+	if found.list, err = a.settleExports(ctx, found.list, dir, conn, filepath.Base(dir), export.Begin); err != nil {
 		return found, err
 	}
 	for _, x := range found.list {
@@ -163,14 +163,23 @@ func orgNow(client *salesforce.Client) time.Time {
 
 // settleExports decides what exports bring and where it goes, and adds those that ask for ids. begin is export.Begin, or export.Foresee where nothing
 // is to be written.
-func settleExports(list []exportSpec, dir string, conn *connection, run string, begin beginner) (all []exportSpec, err error) {
+func (a *app) settleExports(ctx context.Context, list []exportSpec, dir string, conn *connection, run string, begin beginner) (all []exportSpec, err error) {
 	now := orgNow(conn.Client)
 	names := map[string]string{"run": run, "run_date": now.UTC().Format(time.DateOnly), "run_time": now.UTC().Format("20060102T150405Z")}
+	places := map[string]exportSpec{}
 	for _, x := range list {
-		ids, err := x.settle(dir, conn, now, names, begin)
+		stands := func() (bool, error) {
+			return x.To.Stands(ctx, pipeline.ExportSchema(x.Extract.Columns), a.env)
+		}
+		ids, err := x.settle(dir, conn, now, names, stands, begin)
 		if err != nil {
 			return nil, err
 		}
+		merges := x.To.Merge && x.Watermark == nil
+		if other, ok := places[x.place()]; ok && !(merges && other.To.Merge && other.Watermark == nil) {
+			return nil, &plan.Error{Findings: []plan.Finding{{Path: x.Path, Line: x.Line, Job: x.Name, Message: "it goes to the same place as job " + other.Name + ", and would replace its rows; give it another"}}}
+		}
+		places[x.place()] = x
 		if ids != nil {
 			all = append(all, *ids)
 		}
@@ -179,10 +188,13 @@ func settleExports(list []exportSpec, dir string, conn *connection, run string, 
 	return all, nil
 }
 
+// place is where the rows go, as far as the words for it tell.
+func (x exportSpec) place() string { return x.To.Path + " " + strings.ToLower(x.To.Table) }
+
 type beginner func(dir string, w export.Wanted, now time.Time) (*export.Increment, []string, error)
 
 // settle decides what this run of an export brings, and gives the export that asks for ids, where one is needed.
-func (x *exportSpec) settle(dir string, conn *connection, now time.Time, names map[string]string, begin beginner) (ids *exportSpec, err error) {
+func (x *exportSpec) settle(dir string, conn *connection, now time.Time, names map[string]string, stands func() (bool, error), begin beginner) (ids *exportSpec, err error) {
 	as := x.To.Path
 	if !x.To.Database() {
 		as = mustAbs(as) // the same from whatever folder the plan is named
@@ -205,7 +217,7 @@ func (x *exportSpec) settle(dir string, conn *connection, now time.Time, names m
 		x.To.AddColumns = true
 	}
 	w := export.Wanted{Run: filepath.Base(dir), Org: conn.place(dir), Query: x.Extract.Object + " " + strings.Join(x.Extract.Query.Where, " "), Target: place, Field: x.Extract.Stamp,
-		Overlap: x.Watermark.Overlap, Refresh: x.Refresh, Drift: string(x.Drift)}
+		Overlap: x.Watermark.Overlap, Refresh: x.Refresh, Drift: string(x.Drift), Stands: stands}
 	for _, c := range x.Extract.Columns {
 		w.Columns = append(w.Columns, export.Column{Name: c.Name, Type: c.Type})
 	}
@@ -230,8 +242,9 @@ func (x *exportSpec) settle(dir string, conn *connection, now time.Time, names m
 	if !inc.Compare {
 		return nil, nil
 	}
-	base.Fields = "Id"
-	return &exportSpec{Export: plan.Export{Name: x.Name + ".ids", Query: x.Query, SliceRows: x.SliceRows, Line: x.Line}, Of: x.Name,
+	// Archived activities are shown by queries only that see the recycle bin.
+	base.Fields, base.Where = "Id", append(slices.Clone(base.Where), "IsDeleted = false")
+	return &exportSpec{Export: plan.Export{Name: x.Name + ".ids", Query: x.Query, AllRows: true, SliceRows: x.SliceRows, Line: x.Line}, Of: x.Name,
 		Extract: plan.Extract{Object: x.Extract.Object, Query: base, Columns: []pipeline.ExportColumn{{Name: "Id", Type: "id"}}}}, nil
 }
 

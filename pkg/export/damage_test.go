@@ -122,7 +122,9 @@ func TestDamage(t *testing.T) {
 		"gone":  os.Remove,
 		"empty": func(path string) error { return os.Truncate(path, 0) },
 		"cut":   func(path string) error { return os.Truncate(path, 7) },
-		"other": func(path string) error { return os.WriteFile(path, []byte(strings.Repeat("zyxwvutsrqponm~\x00", 4)), 0o600) },
+		"other": func(path string) error {
+			return os.WriteFile(path, []byte(strings.Repeat("zyxwvutsrqponm~\x00", 4)), 0o600)
+		},
 	} {
 		for _, file := range []string{markFile, seenPrefix + "a", idsPrefix + "a"} {
 			t.Run(file+" "+name, func(t *testing.T) {

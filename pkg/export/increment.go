@@ -50,6 +50,8 @@ type Wanted struct {
 	Compare                        time.Duration // how often ids are compared; 0 = never
 	// Drift is what is done when the columns are others: "refresh", or "", exports all rows, "add" goes on, "fail" is a *DriftError.
 	Drift string
+	// Stands tells whether the table is there that was exported to before. It is asked only if all else speaks for changes. nil = it is.
+	Stands func() (bool, error)
 }
 
 // ErrOtherOrg says that a mark is of another org.
@@ -151,8 +153,14 @@ func (m *Mark) outdated(w Wanted, now time.Time) (string, error) {
 		return "that was done last " + m.Whole.Format(time.RFC3339), nil
 	case w.Deletes && w.Compare > 0 && m.IDs == "":
 		return "the ids of what was exported are not known", nil
+	case w.Stands == nil:
+		return "", nil
 	}
-	return "", nil
+	stands, err := w.Stands()
+	if err == nil && !stands {
+		return "the table is not there any more", nil
+	}
+	return "", err
 }
 
 // due says whether something that is done every so often is to be done now: a run may begin somewhat earlier than the one before.

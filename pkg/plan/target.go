@@ -143,6 +143,18 @@ func (t Target) Look(ctx context.Context, schema *arrow.Schema, o Opening, looku
 	return sinks.LookTable(ctx, t.table(path, schema, o))
 }
 
+// Stands reports whether what an earlier run has exported to a table can be there still: the table is. Of files nobody knows who has taken them.
+func (t Target) Stands(ctx context.Context, schema *arrow.Schema, lookup func(string) (string, bool)) (bool, error) {
+	if !t.Database() {
+		return true, nil
+	}
+	address, err := expand(t.Path, lookup)
+	if err != nil {
+		return false, err
+	}
+	return sinks.TableStands(ctx, t.table(address, schema, Opening{}))
+}
+
 func (t Target) files(path string, schema *arrow.Schema, o Opening) sinks.FileOptions {
 	return sinks.FileOptions{Path: path, Format: t.Format, Schema: schema, Overwrite: t.Overwrite, Resume: o.Resumed, PartRows: t.PartRows,
 		Parquet: sinks.ParquetOptions{Compression: t.Compression}}

@@ -79,3 +79,25 @@ func LookTable(ctx context.Context, cfg TableConfig) error {
 	}
 	return t.Close()
 }
+
+// TableStands reports whether a table is there, whatever its columns are. Nothing is made.
+func TableStands(ctx context.Context, cfg TableConfig) (bool, error) {
+	if d, err := dsn.Parse(cfg.DSN); err == nil && d.Kind == dsn.SQLite {
+		if _, err := os.Stat(d.File); errors.Is(err, fs.ErrNotExist) {
+			return false, nil
+		}
+	}
+	cfg.look = true
+	t, err := OpenTable(ctx, cfg)
+	if errors.Is(err, ErrSchema) {
+		return true, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	columns, err := t.way.look(ctx)
+	if err != nil {
+		err = t.explain(ctx, err)
+	}
+	return len(columns) > 0, errors.Join(err, t.Close())
+}

@@ -95,3 +95,24 @@ func TestLook(t *testing.T) {
 		})
 	}
 }
+
+// TestTableStands: a table is there or it is not, whether the rows fit into it or do not; the look makes nothing.
+func TestTableStands(t *testing.T) {
+	each(t, func(t *testing.T, s server) {
+		cfg := sinks.TableConfig{DSN: s.dsn, Table: s.table(t), Schema: small}
+		for _, statement := range []string{"", "CREATE TABLE " + s.quote(cfg.Table) + " (other integer NOT NULL)", "DROP TABLE " + s.quote(cfg.Table), "CREATE TABLE " + s.quote(cfg.Table) + " (" + s.quote("Id") + " varchar(18))"} {
+			if statement != "" {
+				s.run(t, statement)
+			}
+			for range 2 {
+				if stands, err := sinks.TableStands(t.Context(), cfg); err != nil || stands != strings.HasPrefix(statement, "CREATE") {
+					t.Errorf("after %q: %v, %v", statement, stands, err)
+				}
+			}
+		}
+		s.run(t, "DROP TABLE "+s.quote(cfg.Table))
+	})
+	if _, err := sinks.TableStands(t.Context(), sinks.TableConfig{DSN: "postgres://127.0.0.1:1/none", Table: "t", Schema: small}); err == nil {
+		t.Error("a server that is not there tells of no table")
+	}
+}
