@@ -150,9 +150,11 @@ func numberStep(n Number) (step, error) {
 	case strings.ContainsAny(decimal+thousands, "0123456789+-eE"):
 		return nil, fmt.Errorf("number: a mark is no digit, sign or e")
 	}
+	bad := func(text []byte) *fault {
+		return &fault{RuleNumber, fmt.Sprintf("%s is not a number with the decimal mark %q%s", show(text), decimal, marks(thousands))}
+	}
 	return func(out, text []byte) ([]byte, *fault) {
 		rest := string(bytes.TrimSpace(text))
-		bad := &fault{RuleNumber, fmt.Sprintf("%s is not a number with the decimal mark %q%s", show(text), decimal, marks(thousands))}
 		if rest != "" && (rest[0] == '-' || rest[0] == '+') {
 			if rest[0] == '-' {
 				out = append(out, '-')
@@ -169,20 +171,20 @@ func numberStep(n Number) (step, error) {
 			exponent, *last = (*last)[i+1:], (*last)[:i]
 			sign := strings.TrimLeft(exponent, "+-")
 			if len(exponent)-len(sign) > 1 || !isDigits(sign) {
-				return nil, bad
+				return nil, bad(text)
 			}
 		}
 		if thousands != "" && strings.Contains(whole, thousands) {
 			groups := strings.Split(whole, thousands)
 			for i, g := range groups {
 				if !isDigits(g) || i > 0 && len(g) != 3 || len(g) > 3 {
-					return nil, bad
+					return nil, bad(text)
 				}
 			}
 			whole = strings.Join(groups, "")
 		}
 		if whole == "" && fraction == "" || whole != "" && !isDigits(whole) || hasFraction && fraction != "" && !isDigits(fraction) {
-			return nil, bad
+			return nil, bad(text)
 		}
 		if whole == "" {
 			whole = "0"
@@ -232,7 +234,11 @@ func booleanStep(b Boolean) (step, error) {
 		return nil, fmt.Errorf("boolean: no words are given")
 	}
 	return func(_, text []byte) ([]byte, *fault) {
-		if v, ok := words[strings.ToLower(string(text))]; ok {
+		v, ok := words[string(text)]
+		if !ok { // in another case
+			v, ok = words[strings.ToLower(string(text))]
+		}
+		if ok {
 			return v, nil
 		}
 		return nil, &fault{RuleBoolean, fmt.Sprintf("%s means neither true (%s) nor false (%s)", show(text), strings.Join(b.True, ", "), strings.Join(b.False, ", "))}
@@ -255,26 +261,28 @@ func (m Map) lookup() (func([]byte) ([]byte, *fault), error) {
 	if !slices.Contains([]Missing{MissingError, MissingKeep, MissingEmpty}, m.Missing) {
 		return nil, fmt.Errorf("map: unknown way for missing values %q: error, keep or empty", m.Missing)
 	}
-	values, key := m.Values, func(text string) string { return text }
-	if m.Fold {
-		key = Fold
-		values = map[string]string{}
-		for k, v := range m.Values {
-			if old, ok := values[key(k)]; ok && old != v {
+	values := map[string][]byte{}
+	for k, v := range m.Values {
+		if m.Fold {
+			if old, ok := values[Fold(k)]; ok && string(old) != v {
 				return nil, fmt.Errorf("map: %q stands for %q and for %q when case does not matter", k, old, v)
 			}
-			values[key(k)] = v
+			k = Fold(k)
 		}
+		values[k] = []byte(v)
 	}
 	where := "the map"
 	if m.From != "" {
 		where = m.From
 	}
 	return func(text []byte) ([]byte, *fault) {
-		v, ok := values[key(string(text))]
+		v, ok := values[string(text)]
+		if m.Fold {
+			v, ok = values[Fold(string(text))]
+		}
 		switch {
 		case ok:
-			return []byte(v), nil
+			return v, nil
 		case m.Missing == MissingKeep:
 			return text, nil
 		case m.Missing == MissingEmpty:

@@ -126,26 +126,30 @@ func location(zone string) (*time.Location, error) {
 
 // settle finds the instant that a wall clock means: none when the clock was set forward over it, two when it was set back.
 func settle(at time.Time, zone *time.Location, ambiguous string, text []byte) (time.Time, *fault) {
+	if zone == time.UTC {
+		return at, nil
+	}
 	wall := time.Date(at.Year(), at.Month(), at.Day(), at.Hour(), at.Minute(), at.Second(), at.Nanosecond(), time.UTC)
-	var found []time.Time
+	var found [2]time.Time
+	n := 0
 	_, before := wall.Add(-24 * time.Hour).In(zone).Zone()
 	_, after := wall.Add(24 * time.Hour).In(zone).Zone()
-	offsets := []int{max(before, after)} // the larger offset is the earlier instant
-	if before != after {
-		offsets = append(offsets, min(before, after))
-	}
-	for _, offset := range offsets {
+	for i, offset := range [...]int{max(before, after), min(before, after)} { // the larger offset is the earlier instant
+		if i > 0 && before == after {
+			break
+		}
 		t := wall.Add(-time.Duration(offset) * time.Second).In(zone)
 		if _, is := t.Zone(); is == offset {
-			found = append(found, t)
+			found[n] = t
+			n++
 		}
 	}
 	switch {
-	case len(found) == 1 || len(found) > 1 && ambiguous == "first":
+	case n == 1 || n > 1 && ambiguous == "first":
 		return found[0], nil
-	case len(found) > 1 && ambiguous == "last":
+	case n > 1 && ambiguous == "last":
 		return found[1], nil
-	case len(found) > 1:
+	case n > 1:
 		return at, &fault{RuleAmbiguous, fmt.Sprintf("%s came twice in %s, when clocks were set back; say ambiguous: first or last", show(text), zone)}
 	}
 	return at, &fault{RuleNoSuchTime, fmt.Sprintf("%s was never shown by a clock in %s, since clocks were set forward", show(text), zone)}
