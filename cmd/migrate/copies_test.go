@@ -203,3 +203,14 @@ func TestOnePlace(t *testing.T) {
 		t.Errorf("%d records", n)
 	}
 }
+
+// TestAsked: what is behind the condition says, too, which records there are.
+func TestAsked(t *testing.T) {
+	x := exportSpec{}
+	x.Extract.Object = "Account"
+	before := x.asked()
+	x.Extract.Query.Tail = "WITH DATA CATEGORY Geography__c AT usa__c"
+	if x.asked() == before {
+		t.Error("another query is taken for the same")
+	}
+}

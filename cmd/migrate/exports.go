@@ -216,7 +216,7 @@ func (x *exportSpec) settle(dir string, conn *connection, now time.Time, names m
 	if x.To.Database() && x.Drift != plan.DriftFail {
 		x.To.AddColumns = true
 	}
-	w := export.Wanted{Run: filepath.Base(dir), Org: conn.place(dir), Query: x.Extract.Object + " " + strings.Join(x.Extract.Query.Where, " "), Target: place, Field: x.Extract.Stamp,
+	w := export.Wanted{Run: filepath.Base(dir), Org: conn.place(dir), Query: x.asked(), Target: place, Field: x.Extract.Stamp,
 		Overlap: x.Watermark.Overlap, Refresh: x.Refresh, Drift: string(x.Drift), Stands: stands}
 	for _, c := range x.Extract.Columns {
 		w.Columns = append(w.Columns, export.Column{Name: c.Name, Type: c.Type})
@@ -246,6 +246,15 @@ func (x *exportSpec) settle(dir string, conn *connection, now time.Time, names m
 	base.Fields, base.Where = "Id", append(slices.Clone(base.Where), "IsDeleted = false")
 	return &exportSpec{Export: plan.Export{Name: x.Name + ".ids", Query: x.Query, AllRows: true, SliceRows: x.SliceRows, Line: x.Line}, Of: x.Name,
 		Extract: plan.Extract{Object: x.Extract.Object, Query: base, Columns: []pipeline.ExportColumn{{Name: "Id", Type: "id"}}}}, nil
+}
+
+// asked is the query as far as it says which records there are.
+func (x exportSpec) asked() string {
+	text := x.Extract.Object + " " + strings.Join(x.Extract.Query.Where, " ")
+	if x.Extract.Query.Tail != "" {
+		text += " " + x.Extract.Query.Tail
+	}
+	return text
 }
 
 // idsFile is where the ids of all records come for an export that compares them.

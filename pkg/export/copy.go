@@ -208,7 +208,11 @@ func (c *Copy) Publish(ctx context.Context) error {
 		c.moved = true
 	}
 	if c.Published != nil {
-		c.Published(files, c.deleted+c.vanished, contents)
+		gone := c.deleted + c.vanished
+		if _, none := c.deletes.(noDeletes); none {
+			gone = 0
+		}
+		c.Published(files, gone, contents)
 	}
 	return nil
 }

@@ -14,9 +14,10 @@ import (
 	"migrate/pkg/sinks"
 )
 
-// nights are runs into a table, one after another.
+// nights are runs into a table, or into files, one after another.
 type nights struct {
 	*testing.T
+	lake  bool
 	dir   string
 	world *copyWorld
 	now   int64
@@ -43,7 +44,15 @@ func (n *nights) copy(i *Increment, rows map[string]record, ids ...string) (dele
 	if err := os.WriteFile(file, []byte(strings.Join(append([]string{"Id"}, ids...), "\n")+"\n"), 0o600); err != nil {
 		n.Fatal(err)
 	}
-	c, err := Open(Config{Sink: &copyTable{&copySink{w: n.world, run: i.Next.Run, whole: i.Whole()}}, Columns: copyColumns, Increment: i, OrgIDs: file, Scratch: filepath.Join(n.dir, "scratch"),
+	path, sink := "", &copySink{w: n.world, run: i.Next.Run, whole: i.Whole()}
+	var to sinks.Sink = &copyTable{sink}
+	if n.lake {
+		path, to = filepath.Join(n.dir, i.Next.Run)+"/", sink
+		if err := os.MkdirAll(path, 0o700); err != nil {
+			n.Fatal(err)
+		}
+	}
+	c, err := Open(Config{Sink: to, Path: path, Columns: copyColumns, Increment: i, OrgIDs: file, Scratch: filepath.Join(n.dir, "scratch"),
 		Published: func(_ []sinks.File, gone int64, _ FilesTaken) { deleted = gone }})
 	if err != nil {
 		return 0, err
@@ -103,15 +112,21 @@ func TestHadIsThere(t *testing.T) {
 	}
 }
 
-// TestOtherTargetHasNoDeletes: what was exported to another place is not gone from this one.
+// TestOtherTargetHasNoDeletes: what was exported to another place is not gone from this one, and nothing is from a table that is replaced.
 func TestOtherTargetHasNoDeletes(t *testing.T) {
-	for _, target := range []string{"t", "u"} {
+	for _, tt := range []struct {
+		target        string
+		lake          bool
+		first, second int64
+	}{{"t", true, 1, 1}, {"u", true, 1, 0}, {"t", false, 0, 0}} {
 		n := newNights(t)
-		n.must(n.copy(n.begun("a"), map[string]record{"1": {stamp: n.now}, "2": {stamp: n.now}}))
-		n.want.Target, n.want.Query = target, "Account Name != 'x'"
-		gone := n.must(n.copy(n.begun("b"), map[string]record{"2": {stamp: n.now}}))
-		if want := map[string]int64{"t": 1, "u": 0}[target]; gone != want {
-			t.Errorf("%s: %d records are gone, want %d", target, gone, want)
+		n.lake = tt.lake
+		if gone := n.must(n.copy(n.begun("a"), map[string]record{"1": {stamp: n.now}, "2": {stamp: n.now}, "3": {stamp: n.now, binned: true}})); gone != tt.first {
+			t.Errorf("%v: %d records are gone", tt, gone)
+		}
+		n.want.Target, n.want.Query = tt.target, "Account Name != 'x'"
+		if gone := n.must(n.copy(n.begun("b"), map[string]record{"2": {stamp: n.now}})); gone != tt.second {
+			t.Errorf("%v: %d records are gone the second time", tt, gone)
 		}
 	}
 }

@@ -122,6 +122,12 @@ func (c *compiler) increments(e Export, q soqlQuery, x *Extract) {
 	if e.AllRows {
 		c.find(nil, "all_rows has no meaning beside a watermark; deletes says what becomes of records that are gone")
 	}
+	if e.To.Merge {
+		c.find(nil, "merge has no meaning beside a watermark: changes are merged into the table, and a run that brings all rows replaces its rows; take merge out")
+	}
+	if t := e.To; t.Overwrite && !strings.Contains(t.Path, "{run}") && !strings.Contains(t.Path, "{run_time}") {
+		x.Notes = append(x.Notes, "overwrite: where two runs have the same path, the changes of the second are all that is left; {run_time} in it gives each its own")
+	}
 	want := stampFields
 	if e.Watermark.Field != "" {
 		want = []string{e.Watermark.Field}

@@ -57,3 +57,34 @@ func TestExtractQuery(t *testing.T) {
 		})
 	}
 }
+
+// TestWatermarkTarget: what a watermark does to its target is said before it is done.
+func TestWatermarkTarget(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		to          plan.Target
+		note, wrong string
+	}{
+		{to: plan.Target{Path: "lake/{run_time}/", Format: "csv"}},
+		{to: plan.Target{Path: "sqlite:dwh.db"}},
+		{to: plan.Target{Path: "sqlite:dwh.db", Merge: true}, wrong: "take merge out"},
+		{to: plan.Target{Path: "lake/", Format: "csv", Overwrite: true}, note: "overwrite"},
+		{to: plan.Target{Path: "lake/{run_date}/", Format: "csv", Overwrite: true}, note: "overwrite"},
+		{to: plan.Target{Path: "lake/{run_time}/", Format: "csv", Overwrite: true}},
+		{to: plan.Target{Path: "lake/{run}.csv", Overwrite: true}},
+	} {
+		x, err := plan.Export{Name: "x", Query: "Account", To: tt.to, Watermark: &plan.Watermark{}}.Compile(func(string) (*salesforce.SObject, error) { return extracted, nil })
+		switch {
+		case tt.wrong != "":
+			if err == nil || !strings.Contains(err.Error(), tt.wrong) {
+				t.Errorf("%v: %v", tt.to, err)
+			}
+		case err != nil:
+			t.Errorf("%v: %v", tt.to, err)
+		default:
+			if notes := strings.Join(x.Notes, "\n"); strings.Contains(notes, "overwrite") != (tt.note != "") {
+				t.Errorf("%v: %s", tt.to, notes)
+			}
+		}
+	}
+}
