@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"database/sql"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -212,5 +213,35 @@ func TestAsked(t *testing.T) {
 	x.Extract.Query.Tail = "WITH DATA CATEGORY Geography__c AT usa__c"
 	if x.asked() == before {
 		t.Error("another query is taken for the same")
+	}
+}
+
+// TestOtherDatabase: a variable that holds the address of another database is another place, also where that has an older copy; another password is not.
+func TestOtherDatabase(t *testing.T) {
+	c := newCopies(t, "version: 1\njobs:\n  copy: { export: Account, fields: [Id, Name], to: { sqlite: \"${COPIES_DB}\" }, watermark: true }\n")
+	now, old := filepath.Join(c.dir, "dwh.db"), filepath.Join(c.dir, "old.db")
+	t.Setenv("COPIES_DB", now)
+	c.save(map[string]string{"Name": "a"})
+	c.night(codeOK, "run")
+	text, err := os.ReadFile(now)
+	if err := errors.Join(err, os.WriteFile(old, text, 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	c.now = c.now.Add(time.Hour)
+	c.save(map[string]string{"Name": "b"})
+	if out := c.night(codeOK, "run"); !strings.Contains(out, "brings  changes") {
+		t.Error(out)
+	}
+	t.Setenv("COPIES_DB", old)
+	if out := c.night(codeOK, "run"); !strings.Contains(out, "all rows: it goes to another place than the last time") {
+		t.Error(out)
+	}
+	c.db.Close()
+	if c.db, err = sql.Open("sqlite", old); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { c.db.Close() })
+	if n := c.count("true"); n != 2 {
+		t.Errorf("%d of 2 records are in the copy", n)
 	}
 }

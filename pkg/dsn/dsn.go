@@ -12,6 +12,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"path/filepath"
 	"strings"
 
 	"github.com/go-sql-driver/mysql"
@@ -69,6 +70,18 @@ func Parse(text string) (DSN, error) {
 
 // Text is the address as the drivers of PostgreSQL, SQL Server and Oracle take it. It holds the password.
 func (d DSN) Text() string { return d.text }
+
+// Place says which database it is, so that two addresses can be compared. It holds neither user nor password.
+func (d DSN) Place() string {
+	if d.url == nil {
+		file, err := filepath.Abs(d.File)
+		if err != nil {
+			file = d.File
+		}
+		return string(d.Kind) + " " + file
+	}
+	return string(d.Kind) + " " + d.url.Host + d.url.Path + d.url.Query().Get("socket")
+}
 
 // HasPassword reports whether the address holds one.
 func (d DSN) HasPassword() bool {

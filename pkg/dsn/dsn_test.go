@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"strings"
 	"testing"
 
@@ -86,6 +87,37 @@ func TestTemporary(t *testing.T) {
 	} {
 		if got := dsn.Temporary(test.err); got != test.want {
 			t.Errorf("%v: %v", test.err, got)
+		}
+	}
+}
+
+// TestPlace: what leads to the same database is the same place, and no secret is in it.
+func TestPlace(t *testing.T) {
+	place := func(text string) string {
+		d, err := dsn.Parse(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if strings.Contains(d.Place(), "secret") {
+			t.Errorf("%s", d.Place())
+		}
+		return d.Place()
+	}
+	t.Chdir(t.TempDir())
+	here, err := os.Getwd()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, same := range [][2]string{{"postgres://u:secret@h:5432/db", "postgres://v@h:5432/db?password=secret&sslmode=disable"}, {"postgres://h/db", "postgresql://h/db"},
+		{"mysql://u:secret@h/db", "mariadb://h/db?tls=true"}, {"sqlite:a.db", "sqlite://" + here + "/a.db"}} {
+		if place(same[0]) != place(same[1]) {
+			t.Errorf("%s and %s are two places", same[0], same[1])
+		}
+	}
+	for _, other := range [][2]string{{"postgres://h/db", "postgres://h/db2"}, {"postgres://h/db", "postgres://i/db"}, {"postgres://h/db", "mysql://h/db"}, {"mysql:///db?socket=/a", "mysql:///db?socket=/b"},
+		{"sqlite:a.db", "sqlite:b.db"}} {
+		if place(other[0]) == place(other[1]) {
+			t.Errorf("%s and %s are one place", other[0], other[1])
 		}
 	}
 }

@@ -143,6 +143,19 @@ func (t Target) Look(ctx context.Context, schema *arrow.Schema, o Opening, looku
 	return sinks.LookTable(ctx, t.table(path, schema, o))
 }
 
+// Place says where the target is, whatever variables its address stands in. It holds no secret.
+func (t Target) Place(lookup func(string) (string, bool)) (string, error) {
+	if !t.Database() {
+		return filepath.Abs(t.Path)
+	}
+	address, err := expand(t.Path, lookup)
+	if err != nil {
+		return "", err
+	}
+	d, err := dsn.Parse(address)
+	return d.Place(), err
+}
+
 // Stands reports whether what an earlier run has exported to a table can be there still: the table is. Of files nobody knows who has taken them.
 func (t Target) Stands(ctx context.Context, schema *arrow.Schema, lookup func(string) (string, bool)) (bool, error) {
 	if !t.Database() {
