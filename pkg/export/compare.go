@@ -3,6 +3,7 @@ package export
 import (
 	"context"
 	"errors"
+	"fmt"
 )
 
 // openIDs opens the log that the ids of this run go to: the one that is there, or another where all rows are exported. A run that has moved the
@@ -53,21 +54,25 @@ func (c *Copy) compare(ctx context.Context) (err error) {
 	if err := all.log(i.file(c.idsFile), c.idsFrom, toEnd, inCopy, outCopy); err != nil {
 		return err
 	}
-	there := func([]byte) error { return nil }
+	there := func(byte, []byte) error { return nil }
 	var anew *idLog
 	if i.Compare {
 		if anew, err = makeIDLog(i.file(idsPrefix + i.Next.Run)); err != nil {
 			return err
 		}
-		there = func(id []byte) error { return anew.add(inCopy, id) }
+		there = anew.add
 	}
-	err = all.end(func(id []byte) error {
+	missing, err := all.end(func(id []byte) error {
 		c.vanished++
 		return c.deletes.add(ctx, id, nil, Vanished)
 	}, there)
 	if anew != nil {
 		c.ids.close()
 		c.ids, c.idsFile = anew, idsPrefix+i.Next.Run
+	}
+	if missing > 0 && err == nil && c.Tell != nil {
+		c.Tell(fmt.Sprintf("records that are in the org and not in the copy: %d; they have come to fit the condition without a change of their own, or were committed later than the overlap, "+
+			"and a run that brings all rows (refresh) brings them; or they have just changed again, and come with the next", missing))
 	}
 	return err
 }

@@ -44,6 +44,7 @@ type copyRun struct {
 	inc      *Increment
 	rows     map[string]record // what its query has found; nil = it has not been asked
 	ids      string            // file of what the other query has found
+	made     int               // how many records there had ever been then
 	finished bool
 }
 
@@ -176,6 +177,7 @@ func (w *copyWorld) ask(r *copyRun) {
 	if r.rows != nil {
 		return
 	}
+	r.made = w.made
 	if r.inc.Compare {
 		text := "Id\n"
 		for id, rec := range w.records {
@@ -323,7 +325,7 @@ func (w *copyWorld) export(r *copyRun, path string, death int) error {
 
 func (i *Increment) wasMoved(before *Mark) bool { return before != nil && before.Run == i.Next.Run }
 
-// tracesSince are the ids that have gone since the queries of a run were asked: those that it has found, or may have.
+// tracesSince are the ids that have gone since the queries of a run were asked: those that it has found, and later ones.
 func (w *copyWorld) tracesSince(r *copyRun) map[string]bool {
 	found := map[string]bool{}
 	for id := range r.rows {
@@ -340,7 +342,7 @@ func (w *copyWorld) tracesSince(r *copyRun) map[string]bool {
 	}
 	since := map[string]bool{}
 	for id := range w.traces {
-		if found[id] {
+		if found[id] || id > fmt.Sprintf("001%015d", r.made) {
 			since[id] = true
 		}
 	}

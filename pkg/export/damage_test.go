@@ -22,6 +22,7 @@ type nights struct {
 	world *copyWorld
 	now   int64
 	want  Wanted
+	told  []string
 }
 
 func newNights(t *testing.T) *nights {
@@ -52,7 +53,7 @@ func (n *nights) copy(i *Increment, rows map[string]record, ids ...string) (dele
 			n.Fatal(err)
 		}
 	}
-	c, err := Open(Config{Sink: to, Path: path, Columns: copyColumns, Increment: i, OrgIDs: file, Scratch: filepath.Join(n.dir, "scratch"),
+	c, err := Open(Config{Sink: to, Path: path, Columns: copyColumns, Increment: i, OrgIDs: file, Scratch: filepath.Join(n.dir, "scratch"), Tell: func(text string) { n.told = append(n.told, text) },
 		Published: func(_ []sinks.File, gone int64, _ FilesTaken) { deleted = gone }})
 	if err != nil {
 		return 0, err
@@ -128,6 +129,25 @@ func TestOtherTargetHasNoDeletes(t *testing.T) {
 		if gone := n.must(n.copy(n.begun("b"), map[string]record{"2": {stamp: n.now}})); gone != tt.second {
 			t.Errorf("%v: %d records are gone the second time", tt, gone)
 		}
+	}
+}
+
+// TestMissingIsTold: a record that is in the org at two comparisons, and that no run between them has brought, is told of; a new one is not.
+func TestMissingIsTold(t *testing.T) {
+	n := newNights(t)
+	n.want.Compare = time.Minute
+	old := map[string]record{"1": {stamp: n.now}}
+	n.must(n.copy(n.begun("a"), old, "1"))
+	n.must(n.copy(n.begun("b"), nil, "1", "2", "3"))
+	n.must(n.copy(n.begun("c"), map[string]record{"2": {stamp: n.now}}, "1", "2", "3", "4"))
+	if len(n.told) != 1 || !strings.Contains(n.told[0], "not in the copy: 1;") { // 3
+		t.Error(n.told)
+	}
+	if gone := n.must(n.copy(n.begun("d"), nil, "1", "2", "4")); gone != 0 { // 3 was never in the copy
+		t.Errorf("%d are gone", gone)
+	}
+	if len(n.told) != 2 || !strings.Contains(n.told[1], "not in the copy: 1;") { // 4
+		t.Error(n.told)
 	}
 }
 

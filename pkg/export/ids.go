@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"github.com/zeebo/xxh3"
 
@@ -18,11 +19,13 @@ const idsPrefix = "ids-"
 
 // The ids of what was exported are a log: a sign and an id in each line, + for a record that is in the copy, - for one that was deleted
 // from it. The last line about a record counts. A run that has not moved the mark may have published or not: what it has brought may be in the copy,
-// and what it has deleted may still be, so that its deletes are void.
+// and what it has deleted may still be, so that its deletes are void. A record that only the org has at a comparison is expected: it is new, and the
+// next run brings it.
 const (
-	inCopy  = '+'
-	outCopy = '-'
-	void    = '~'
+	inCopy   = '+'
+	outCopy  = '-'
+	void     = '~'
+	expected = '?'
 )
 
 // idLog writes such a log.
@@ -159,15 +162,17 @@ func (c *comparison) log(path string, from, to int64, in, out byte) error {
 	r := bufio.NewScanner(io.NewSectionReader(f, from, to-from))
 	for r.Scan() {
 		line := r.Bytes()
-		if len(line) > 1 && line[0] == void {
-			continue
-		}
-		if len(line) < 2 || line[0] != inCopy && line[0] != outCopy {
+		if len(line) < 2 || !strings.ContainsRune("+-~?", rune(line[0])) {
 			return fmt.Errorf("%s is damaged; remove the folder, and all rows are exported again", path)
 		}
 		kind := in
-		if line[0] == outCopy {
+		switch line[0] {
+		case void:
+			continue
+		case outCopy:
 			kind = out
+		case expected:
+			kind = expected
 		}
 		if err := c.add(kind, line[1:]); err != nil {
 			return err
@@ -195,17 +200,17 @@ func (c *comparison) org(path string) error {
 	return r.Err()
 }
 
-// end tells the records that are gone, and those that are in the copy from now on. A record that this run has brought is there, whenever the org
-// was asked for its ids.
-func (c *comparison) end(gone, there func(id []byte) error) error {
+// end tells the records that are gone, and, with the sign of a log, those that are in the copy from now on. A record that this run has brought is
+// there, whenever the org was asked for its ids. missing are those that were expected at the last comparison and have not come since.
+func (c *comparison) end(gone func(id []byte) error, there func(sign byte, id []byte) error) (missing int64, err error) {
 	for i := range c.files {
 		if err := c.w[i].Flush(); err != nil {
-			return err
+			return missing, err
 		}
 		if _, err := c.files[i].Seek(0, io.SeekStart); err != nil {
-			return err
+			return missing, err
 		}
-		type state struct{ known, alive, deleted, maybe bool }
+		type state struct{ known, alive, deleted, maybe, brought, expected bool }
 		ids := map[string]state{}
 		r := bufio.NewScanner(c.files[i])
 		for r.Scan() {
@@ -215,26 +220,35 @@ func (c *comparison) end(gone, there func(id []byte) error) error {
 			case wasHere:
 				s.known = true
 			case notHere:
-				s.known = false
+				s.known, s.expected = false, false
 			case maybeHere:
 				s.maybe = true
+			case expected:
+				s.expected = true
 			case inOrg:
 				s.alive = true
 			case inCopy:
-				s.alive, s.deleted = true, false
+				s.alive, s.brought, s.deleted = true, true, false
 			case outCopy:
 				s.deleted = true
 			}
 			ids[string(line[1:])] = s
 		}
 		if err := r.Err(); err != nil {
-			return err
+			return missing, err
 		}
 		var lost []string
 		for id, s := range ids {
 			if s.alive && !s.deleted || s.maybe {
-				if err := there([]byte(id)); err != nil {
-					return err
+				sign := byte(inCopy)
+				if !s.known && !s.brought && !s.maybe {
+					sign = expected
+					if s.expected {
+						missing++
+					}
+				}
+				if err := there(sign, []byte(id)); err != nil {
+					return missing, err
 				}
 			}
 			if s.known && !s.alive && !s.deleted {
@@ -244,11 +258,11 @@ func (c *comparison) end(gone, there func(id []byte) error) error {
 		slices.Sort(lost)
 		for _, id := range lost {
 			if err := gone([]byte(id)); err != nil {
-				return err
+				return missing, err
 			}
 		}
 	}
-	return nil
+	return missing, nil
 }
 
 func (c *comparison) close() error {
