@@ -52,7 +52,7 @@ type Copy struct {
 }
 
 // ErrOvertaken says that a later run has moved the mark that this one began from, so that what it would publish is there already.
-var ErrOvertaken = errors.New("a later run has exported these changes already; remove the folder of this one")
+var ErrOvertaken = errors.New("a later run has exported these changes already, or has begun to; resume that one, or begin a new one, and remove the folder of this one")
 
 // Open makes a Copy. When it fails, the sink is closed.
 func Open(cfg Config) (c *Copy, err error) {
@@ -102,7 +102,11 @@ func (i *Increment) moved() (bool, error) {
 	case (now == nil) != (i.Was == nil) || now != nil && now.Run != i.Was.Run:
 		return false, ErrOvertaken
 	}
-	return false, nil
+	last, err := readPublishing(i.Dir)
+	if err == nil && last.Run != i.Next.Run && last.Until.After(i.Until) {
+		err = ErrOvertaken // it may have died before it moved the mark; what is older does not come behind it
+	}
+	return false, err
 }
 
 func (c *Copy) column(name string) int {
@@ -181,6 +185,11 @@ func (c *Copy) Publish(ctx context.Context) error {
 	var gone, list *sinks.File
 	var err error
 	if !c.moved {
+		if i := c.Increment; i != nil {
+			if err := (publishing{i.Next.Run, i.Until}).write(i.Dir); err != nil {
+				return err
+			}
+		}
 		if files, gone, err = c.publishRows(ctx); err != nil {
 			return err
 		}

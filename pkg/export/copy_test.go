@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/csv"
 	"errors"
+	"flag"
 	"fmt"
 	"io/fs"
 	"maps"
@@ -78,11 +79,25 @@ const (
 
 var errDead = errors.New("the run has died")
 
-func TestCopyHistories(t *testing.T) {
-	t.Parallel()
+// TestCopyHistories plays 30 histories for files and 30 for a table, TestTortureCopyHistories 1,000.
+func TestCopyHistories(t *testing.T) { testCopyHistories(t, 30) }
+
+func TestTortureCopyHistories(t *testing.T) {
+	if os.Getenv("MIGRATE_TORTURE") == "" {
+		t.Skip("long: set MIGRATE_TORTURE=1, or use make torture")
+	}
+	testCopyHistories(t, 1000)
+}
+
+func testCopyHistories(t *testing.T, histories int) {
+	if checks := flag.Lookup("rapid.checks"); checks.Value.String() == "100" { // nobody wants another number
+		t.Cleanup(func() { checks.Value.Set("100") })
+		if err := checks.Value.Set(strconv.Itoa(histories)); err != nil {
+			t.Fatal(err)
+		}
+	}
 	for _, lake := range []bool{false, true} {
 		t.Run(map[bool]string{false: "table", true: "files"}[lake], func(t *testing.T) {
-			t.Parallel()
 			total := map[string]int{}
 			rapid.Check(t, func(t *rapid.T) {
 				dir, err := os.MkdirTemp("", "copy")

@@ -89,6 +89,38 @@ func writeWhole(path string, data []byte) (err error) {
 	return checkpoint.SyncDir(filepath.Dir(path))
 }
 
+// publishing is the run that has published last, or died while it did: the file publishing.json beside the mark.
+type publishing struct {
+	Run   string    `json:"run"`
+	Until time.Time `json:"until"`
+}
+
+const publishingFile = "publishing.json"
+
+func (p publishing) write(dir string) error {
+	text, err := json.Marshal(p)
+	if err != nil {
+		return err
+	}
+	return writeWhole(filepath.Join(dir, publishingFile), append(text, '\n'))
+}
+
+// readPublishing gives the zero publishing when no run has published yet.
+func readPublishing(dir string) (p publishing, err error) {
+	path := filepath.Join(dir, publishingFile)
+	text, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return p, nil
+	}
+	if err == nil {
+		err = json.Unmarshal(text, &p)
+	}
+	if err != nil {
+		return p, fmt.Errorf("%s: %w; remove the folder, and all rows are exported again", path, err)
+	}
+	return p, nil
+}
+
 // tidy removes what no mark names: what runs have left that did not come to their end, and what belonged to earlier marks.
 func (m *Mark) tidy(dir string) error {
 	entries, err := os.ReadDir(dir)
