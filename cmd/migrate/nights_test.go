@@ -56,7 +56,7 @@ const nightsGrade = `{"name":"Grade__c","type":"string","length":20,"calculated"
 
 func TestNights(t *testing.T) {
 	t.Parallel()
-	playNights(t, 10, 7)
+	playNights(t, 8, 7)
 }
 
 func TestTortureNights(t *testing.T) {

@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -88,6 +89,7 @@ type outing struct {
 	shelf *shelf
 	again bool // a look at a job may be repeated soon
 	cfg   func(*pipeline.Config)
+	mu    sync.Mutex
 	warns []string
 }
 
@@ -168,7 +170,11 @@ func (o *outing) run(ctx context.Context) (pipeline.Summary, error) {
 		{Name: "AnnualRevenue", Type: "currency"}, {Name: "CreatedDate", Type: "datetime"}, {Name: "IsDeleted", Type: "boolean"}}
 	cfg := pipeline.Config{Dir: o.dir, Checkpoint: o.store, Query: bulk2.New(o.sf), Jobs: []pipeline.Job{{Name: "out", Object: "Account",
 		Export: &pipeline.Export{Columns: columns, Open: func(context.Context, func() error) (pipeline.Target, error) { return o.shelf, nil }}}},
-		Events: pipeline.Events{Warning: func(_, m string) { o.warns = append(o.warns, m) }}}
+		Events: pipeline.Events{Warning: func(_, m string) {
+			o.mu.Lock()
+			defer o.mu.Unlock()
+			o.warns = append(o.warns, m)
+		}}}
 	if o.cfg != nil {
 		o.cfg(&cfg)
 	}
