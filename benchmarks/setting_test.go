@@ -18,7 +18,7 @@ type setting struct {
 	quick          bool
 }
 
-// settingOf reads the environment. Without BENCH, as in go test ./benchmarks, it is the quick form, which leaves nothing behind.
+// settingOf reads the environment. With BENCH_QUICK it is the quick form, which leaves nothing behind.
 func settingOf(t *testing.T) setting {
 	t.Helper()
 	s := setting{rows: 1_000_000, tenTimes: 10_000_000, resumed: 10_000_000, resumedJobs: 100, runs: 5, paced: fullPace}

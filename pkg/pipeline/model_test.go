@@ -99,13 +99,13 @@ func TestModelFound(t *testing.T) {
 }
 
 // modelRuns is how many runs there are in a usual test. With the race detector SQLite takes ten times as long, so that make test has
-// another 10,000 without it.
+// another 3,000 without it.
 func modelRuns() int {
 	info, _ := debug.ReadBuildInfo()
 	if slices.Contains(info.Settings, debug.BuildSetting{Key: "-race", Value: "true"}) {
 		return 100
 	}
-	return 10_000
+	return 3_000
 }
 
 // modelTemplates makes a checkpoint for each number of splits, since a copy takes less time.
