@@ -51,7 +51,8 @@ type Copy struct {
 	vanished int64
 }
 
-// ErrOvertaken says that a later run has moved the mark that this one began from, so that what it would publish is there already.
+// ErrOvertaken says that a later run has moved the mark that this one began from, or has begun to publish, so that what this one would publish is
+// there already or comes too late.
 var ErrOvertaken = errors.New("a later run has exported these changes already, or has begun to; resume that one, or begin a new one, and remove the folder of this one")
 
 // Open makes a Copy. When it fails, the sink is closed.

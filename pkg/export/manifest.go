@@ -11,7 +11,7 @@ import (
 // manifest is what stands beside the files of a Copy.
 func (c *Copy) manifest(files []sinks.File, gone *sinks.File) sinks.Manifest {
 	m := c.Manifest
-	m.Version, m.Rows, m.Files, m.Published = 1, c.rows, files, time.Now().UTC().Truncate(time.Second)
+	m.Version, m.Rows, m.Published = 1, c.rows, time.Now().UTC().Truncate(time.Second)
 	for _, col := range c.Columns {
 		m.Schema = append(m.Schema, sinks.Column{Name: col.Name, Type: col.Type, As: col.ArrowType().String()})
 	}

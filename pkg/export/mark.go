@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -65,21 +66,25 @@ func ReadMark(dir string) (*Mark, error) {
 
 // write makes the mark durable, whole.
 func (m Mark) write(dir string) error {
-	text, err := json.MarshalIndent(m, "", "  ")
-	if err != nil {
-		return err
-	}
-	return writeWhole(filepath.Join(dir, markFile), append(text, '\n'))
+	return writeJSON(filepath.Join(dir, markFile), m)
 }
 
-func writeWhole(path string, data []byte) (err error) {
+func writeJSON(path string, v any) error {
+	return writeWhole(path, func(w io.Writer) error {
+		e := json.NewEncoder(w)
+		e.SetIndent("", "  ")
+		return e.Encode(v)
+	})
+}
+
+// writeWhole makes a file that is there whole and durable, or not at all.
+func writeWhole(path string, write func(io.Writer) error) (err error) {
 	fresh := path + ".new"
 	f, err := os.OpenFile(fresh, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
 	if err != nil {
 		return err
 	}
-	_, err = f.Write(data)
-	if err = errors.Join(err, f.Sync(), f.Close()); err == nil {
+	if err = errors.Join(write(f), f.Sync(), f.Close()); err == nil {
 		err = os.Rename(fresh, path)
 	}
 	if err != nil {
@@ -97,13 +102,7 @@ type publishing struct {
 
 const publishingFile = "publishing.json"
 
-func (p publishing) write(dir string) error {
-	text, err := json.Marshal(p)
-	if err != nil {
-		return err
-	}
-	return writeWhole(filepath.Join(dir, publishingFile), append(text, '\n'))
-}
+func (p publishing) write(dir string) error { return writeJSON(filepath.Join(dir, publishingFile), p) }
 
 // readPublishing gives the zero publishing when no run has published yet.
 func readPublishing(dir string) (p publishing, err error) {

@@ -4,16 +4,12 @@ import (
 	"bufio"
 	"bytes"
 	"encoding/binary"
-	"errors"
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
 	"slices"
 
 	"github.com/zeebo/xxh3"
-
-	"migrate/pkg/checkpoint"
 )
 
 // print is what is remembered of a row: a hash of all of its values. Id and time stamp are among them; but two changes within one second have
@@ -73,24 +69,13 @@ func readSeen(path string) (seen, error) {
 }
 
 // write makes the rows durable, whole.
-func (s seen) write(path string) (err error) {
+func (s seen) write(path string) error {
 	slices.SortFunc(s, comparePrints)
-	fresh := path + ".new"
-	f, err := os.OpenFile(fresh, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
-	if err != nil {
-		return err
-	}
-	w := bufio.NewWriterSize(f, 1<<16)
-	for i := range s {
-		w.Write(s[i][:]) // Flush tells what went wrong
-	}
-	err = w.Flush()
-	if err = errors.Join(err, f.Sync(), f.Close()); err == nil {
-		err = os.Rename(fresh, path)
-	}
-	if err != nil {
-		os.Remove(fresh)
-		return err
-	}
-	return checkpoint.SyncDir(filepath.Dir(path))
+	return writeWhole(path, func(f io.Writer) error {
+		w := bufio.NewWriterSize(f, 1<<16)
+		for i := range s {
+			w.Write(s[i][:]) // Flush tells what went wrong
+		}
+		return w.Flush()
+	})
 }
