@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strconv"
 	"testing"
@@ -54,8 +53,7 @@ func testMemoryOfExports(t *testing.T, sizes ...int) {
 					if target.name == "out.db" {
 						to = "sqlite:" + path
 					}
-					cmd := exec.Command(bin, "export", exportedQuery, "--to", to, "--instance-url", url, "--state-dir", t.TempDir(), "--quiet")
-					cmd.Env = append(os.Environ(), "MIGRATE_ACCESS_TOKEN=bench")
+					cmd := withToken(bin, "export", exportedQuery, "--to", to, "--instance-url", url, "--state-dir", t.TempDir(), "--quiet")
 					took, peak, cpu := measure(t, cmd)
 					t.Logf("%d rows in %s, %s of CPU, peak memory %d MiB", rows, took.Round(time.Millisecond), cpu.Round(time.Millisecond), peak>>20)
 					if peak > bound {

@@ -51,8 +51,7 @@ func accounts(tb testing.TB, rows int) string {
 // serve starts the local org as a process, with more flags, and returns its address.
 func serve(tb testing.TB, bin string, args ...string) string {
 	tb.Helper()
-	cmd := exec.Command(bin, append([]string{"org", "serve", "--listen", "127.0.0.1:0"}, args...)...)
-	cmd.Env = append(os.Environ(), "MIGRATE_ACCESS_TOKEN=bench")
+	cmd := withToken(bin, append([]string{"org", "serve", "--listen", "127.0.0.1:0"}, args...)...)
 	cmd.Stderr = os.Stderr
 	out, err := cmd.StdoutPipe()
 	if err != nil {
@@ -77,9 +76,8 @@ func serve(tb testing.TB, bin string, args ...string) string {
 // load runs one load and returns its time and the largest memory of its process.
 func load(tb testing.TB, bin, url, file string, args ...string) (time.Duration, int64) {
 	tb.Helper()
-	cmd := exec.Command(bin, append([]string{"load", file, "--object", "Account", "--operation", "insert", "--instance-url", url,
+	cmd := withToken(bin, append([]string{"load", file, "--object", "Account", "--operation", "insert", "--instance-url", url,
 		"--state-dir", tb.TempDir(), "--quiet"}, args...)...)
-	cmd.Env = append(os.Environ(), "MIGRATE_ACCESS_TOKEN=bench")
 	took, peak, _ := measure(tb, cmd)
 	return took, peak
 }
@@ -127,7 +125,7 @@ func inOrg(tb testing.TB, url string) int {
 	if err != nil {
 		tb.Fatal(err)
 	}
-	req.Header.Set("Authorization", "Bearer bench")
+	req.Header.Set("Authorization", "Bearer "+token)
 	resp, err := http.DefaultClient.Do(req)
 	if err != nil {
 		tb.Fatal(err)

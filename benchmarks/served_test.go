@@ -52,28 +52,7 @@ type served struct {
 // serveOrg serves one until the test ends. Its limits are out of the way.
 func serveOrg(t *testing.T, p programs, args ...string) *served {
 	t.Helper()
-	cmd := withToken(p.migrate, append([]string{"org", "serve", "--listen", "127.0.0.1:0", "--daily-api", "1000000000", "--daily-records", "1000000000000"}, args...)...)
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		cmd.Process.Kill()
-		cmd.Wait()
-	})
-	var line strings.Builder
-	for b := make([]byte, 1); b[0] != '\n'; {
-		if _, err := out.Read(b); err != nil {
-			t.Fatalf("the org does not start: %v", err)
-		}
-		line.Write(b)
-	}
-	_, rest, _ := strings.Cut(line.String(), "http://")
-	addr, _, _ := strings.Cut(rest, " ")
-	return &served{url: "http://" + addr}
+	return &served{url: serve(t, p.migrate, append([]string{"--daily-api", "1000000000", "--daily-records", "1000000000000"}, args...)...)}
 }
 
 // orgAudit is what matters here of what the org tells about its clients.

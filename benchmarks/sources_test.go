@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net/http"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -72,8 +71,8 @@ func testMemoryOfSources(t *testing.T, rows int) {
 				t.Fatal(err)
 			}
 			url := serve(t, bin, "--choice", "sink")
-			cmd := exec.Command(bin, "run", plan, "--instance-url", url, "--no-success", "--quiet")
-			cmd.Env = append(os.Environ(), "MIGRATE_ACCESS_TOKEN=bench", "BENCH_DSN="+dsn)
+			cmd := withToken(bin, "run", plan, "--instance-url", url, "--no-success", "--quiet")
+			cmd.Env = append(cmd.Env, "BENCH_DSN="+dsn)
 			took, peak, cpu := measure(t, cmd)
 			t.Logf("%d rows in %s, %s of CPU, peak memory %d MiB", rows, took.Round(time.Millisecond), cpu.Round(time.Millisecond), peak>>20)
 			if peak > 400<<20 {
