@@ -301,8 +301,7 @@ func (a *app) work(ctx context.Context, dir string, store *checkpoint.Store, con
 	if err := removeSpools(dir, false); err != nil {
 		return err
 	}
-	client := bulk2.New(conn.Client)
-	cfg := pipeline.Config{Dir: dir, Checkpoint: store, Org: client, Query: client, Jobs: jobs, Options: spec.Options, Events: withCounts(out.events(), jobs),
+	cfg := pipeline.Config{Dir: dir, Checkpoint: store, Org: bulk2.New(conn.Client), Jobs: jobs, Options: spec.Options, Events: withCounts(out.events(), jobs),
 		IDs: parents.ids.view, Spent: bound.spent(spec.Reserve, conn.Client), PutOff: conn.PutOff}
 	if conn.local != nil {
 		cfg.PollEvery = localPoll // its calls cost nothing

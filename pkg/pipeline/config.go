@@ -31,7 +31,6 @@ type Config struct {
 	Dir        string            // run folder; it exists and belongs to this run alone
 	Checkpoint *checkpoint.Store // holds the run, its jobs and their splits
 	Org        Org
-	Query      Pager       // of exports; nil when no job is one
 	IDs        *idmap.View // where jobs with an ID enter what their rows became; nil when none has
 	Jobs       []Job       // each waits for some of those before it, see Job; those that the checkpoint calls done are skipped
 	Options

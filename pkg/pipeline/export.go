@@ -21,7 +21,7 @@ import (
 type Export struct {
 	Columns []ExportColumn // in the order of the query
 	All     bool           // deleted and archived records, too
-	Query   Pager          // nil = that of the Config
+	Query   Pager          // runs its queries
 	// Open opens what the rows go into, when all of them are there. After a crash it is opened again, even after it was published.
 	//
 	// A target that itself asks the org for something calls more before each time, from any goroutine. When that is an error, the target asks for

@@ -168,8 +168,8 @@ func (o *outing) run(ctx context.Context) (pipeline.Summary, error) {
 	o.shelf = &shelf{rows: map[string][]string{}}
 	columns := []pipeline.ExportColumn{{Name: "Id", Type: "id"}, {Name: "Name", Type: "string"}, {Name: "Legacy_Id__c", Type: "string"},
 		{Name: "AnnualRevenue", Type: "currency"}, {Name: "CreatedDate", Type: "datetime"}, {Name: "IsDeleted", Type: "boolean"}}
-	cfg := pipeline.Config{Dir: o.dir, Checkpoint: o.store, Query: bulk2.New(o.sf), Jobs: []pipeline.Job{{Name: "out", Object: "Account",
-		Export: &pipeline.Export{Columns: columns, Open: func(context.Context, func() error) (pipeline.Target, error) { return o.shelf, nil }}}},
+	cfg := pipeline.Config{Dir: o.dir, Checkpoint: o.store, Jobs: []pipeline.Job{{Name: "out", Object: "Account",
+		Export: &pipeline.Export{Columns: columns, Query: bulk2.New(o.sf), Open: func(context.Context, func() error) (pipeline.Target, error) { return o.shelf, nil }}}},
 		Events: pipeline.Events{Warning: func(_, m string) {
 			o.mu.Lock()
 			defer o.mu.Unlock()

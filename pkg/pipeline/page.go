@@ -24,19 +24,11 @@ type savedPage struct {
 	next        string // locator
 }
 
-// pager is what runs the queries of the export.
-func (j *jobRun) pager() Pager {
-	if j.Export.Query != nil {
-		return j.Export.Query
-	}
-	return j.Query
-}
-
 // savePage fetches a page into a file, compressed. The file is there whole and durable, or not at all. An error that another try may mend is
 // an ErrTemporary.
 func (j *jobRun) savePage(ctx context.Context, id, locator string, most int, path string) (got savedPage, err error) {
 	j.Events.step(StepCallPage)
-	page, err := j.pager().Page(ctx, id, locator, most)
+	page, err := j.Export.Query.Page(ctx, id, locator, most)
 	if err != nil {
 		return got, err
 	}

@@ -150,7 +150,7 @@ func (s *slice) fetchOnce(ctx context.Context) error {
 			return nil
 		}
 		s.j.Events.step(StepCallQuery)
-		job, err := s.j.pager().CreateQuery(ctx, bulk2.Query{SOQL: s.SOQL(), All: s.j.Export.All})
+		job, err := s.j.Export.Query.CreateQuery(ctx, bulk2.Query{SOQL: s.SOQL(), All: s.j.Export.All})
 		if err != nil {
 			return err
 		}
@@ -196,7 +196,7 @@ func (s *slice) await(ctx context.Context) error {
 		if s.j.spent() {
 			return nil
 		}
-		job, err := s.j.pager().QueryJob(ctx, s.state.Job)
+		job, err := s.j.Export.Query.QueryJob(ctx, s.state.Job)
 		if err != nil {
 			return err
 		}
@@ -266,7 +266,7 @@ func (s *slice) list(ctx context.Context, each func(n int64, locator string) err
 	seen := map[string]bool{}
 	n := int64(0)
 	for more := ""; !s.j.stopped(); {
-		locators, next, err := s.j.pager().Pages(ctx, s.state.Job, more)
+		locators, next, err := s.j.Export.Query.Pages(ctx, s.state.Job, more)
 		if err != nil {
 			return err
 		}
@@ -382,7 +382,7 @@ func (s *slice) count(ctx context.Context) error {
 		if err := sleep(ctx, time.Duration(try)*s.j.waiter.every); err != nil {
 			return err
 		}
-		job, err := s.j.pager().QueryJob(ctx, s.state.Job) // its count may have come later than its state
+		job, err := s.j.Export.Query.QueryJob(ctx, s.state.Job) // its count may have come later than its state
 		if err != nil {
 			return err
 		}
