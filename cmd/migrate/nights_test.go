@@ -61,7 +61,7 @@ func TestNights(t *testing.T) {
 
 func TestTortureNights(t *testing.T) {
 	if os.Getenv("MIGRATE_TORTURE") == "" {
-		t.Skip("set MIGRATE_TORTURE=1")
+		t.Skip("long: set MIGRATE_TORTURE=1, or use make torture")
 	}
 	playNights(t, 100, uint64(time.Now().UnixNano()))
 }

@@ -7,8 +7,6 @@ import (
 	"strings"
 
 	"github.com/apache/arrow-go/v18/arrow"
-	"github.com/apache/arrow-go/v18/arrow/array"
-	"github.com/apache/arrow-go/v18/arrow/memory"
 
 	"migrate/pkg/sinks"
 )
@@ -43,58 +41,14 @@ type deleter interface {
 	close() error
 }
 
-const deletesBatch = 8192
-
 // deletesFile writes them to a file, which is there also when there are none.
-type deletesFile struct {
-	sink *sinks.FileSink
-	b    *array.RecordBuilder
-	n    int
-}
+type deletesFile struct{ *listing }
 
-func openDeletesFile(path string) (*deletesFile, error) {
-	s, err := sinks.OpenFile(sinks.FileOptions{Path: path, Format: "csv", Schema: deletesSchema, Overwrite: true})
-	if err != nil {
-		return nil, err
-	}
-	return &deletesFile{sink: s, b: array.NewRecordBuilder(memory.DefaultAllocator, deletesSchema)}, nil
-}
-
-func (d *deletesFile) add(ctx context.Context, id, stamp []byte, reason string) error {
-	d.b.Field(0).(*array.StringBuilder).BinaryBuilder.Append(id)
-	if len(stamp) > 0 {
-		d.b.Field(1).(*array.StringBuilder).BinaryBuilder.Append(stamp)
-	} else {
-		d.b.Field(1).AppendNull()
-	}
-	d.b.Field(2).(*array.StringBuilder).Append(reason)
-	if d.n++; d.n < deletesBatch {
-		return nil
-	}
-	return d.flush(ctx)
-}
-
-func (d *deletesFile) flush(ctx context.Context) error {
-	if d.n == 0 {
-		return nil
-	}
-	d.n = 0
-	batch := d.b.NewRecordBatch()
-	defer batch.Release()
-	return d.sink.Write(ctx, batch)
-}
-
-func (d *deletesFile) publish(ctx context.Context) (*sinks.File, error) {
-	files, err := d.sink.Publish(ctx)
-	if err != nil {
-		return nil, err
-	}
-	return &files[0], nil
-}
-
-func (d *deletesFile) close() error {
-	d.b.Release()
-	return d.sink.Close()
+func (d deletesFile) add(ctx context.Context, id, stamp []byte, reason string) error {
+	d.text(0, id)
+	d.text(1, stamp)
+	d.text(2, []byte(reason))
+	return d.end(ctx)
 }
 
 // table is a sink that can delete by key.
@@ -110,7 +64,7 @@ type deletesTable struct {
 }
 
 func (d *deletesTable) add(ctx context.Context, id, _ []byte, _ string) error {
-	if d.keys = append(d.keys, string(id)); len(d.keys) < deletesBatch {
+	if d.keys = append(d.keys, string(id)); len(d.keys) < listingBatch {
 		return nil
 	}
 	return d.flush(ctx)
@@ -144,9 +98,9 @@ func openDeletes(i *Increment, path string, sink sinks.Sink) (deleter, error) {
 	case path == "":
 		return nil, errors.New("a sink that is neither files nor a table takes no deletes")
 	}
-	d, err := openDeletesFile(DeletesFile(path))
+	l, err := openListing(sinks.FileOptions{Path: DeletesFile(path), Overwrite: true}, deletesSchema)
 	if err != nil {
 		return nil, fmt.Errorf("deletes: %w", err)
 	}
-	return d, nil
+	return deletesFile{l}, nil
 }

@@ -12,7 +12,6 @@ import (
 
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
-	"github.com/apache/arrow-go/v18/arrow/memory"
 
 	"migrate/pkg/checkpoint"
 	"migrate/pkg/pipeline"
@@ -97,9 +96,7 @@ type Files struct {
 	FilesConfig
 	columns
 	taken   FilesTaken
-	list    *sinks.FileSink
-	rows    *array.RecordBuilder
-	n       int // rows in it
+	list    *listing
 	parts   string
 	odd     bool // a checksum that cannot be compared was told of
 	todo    chan *content
@@ -120,8 +117,7 @@ func OpenFiles(ctx context.Context, cfg FilesConfig) (f *Files, err error) {
 		return nil, fmt.Errorf("the folder for the contents: %w", err)
 	}
 	// The list is held against other processes, and with it the parts.
-	f.list, err = sinks.OpenFile(sinks.FileOptions{Path: f.Path(), Format: "csv", Schema: filesSchema, Overwrite: cfg.Overwrite, Resume: cfg.Resumed})
-	if err != nil {
+	if f.list, err = openListing(sinks.FileOptions{Path: f.Path(), Overwrite: cfg.Overwrite, Resume: cfg.Resumed}, filesSchema); err != nil {
 		return nil, err
 	}
 	f.parts = filepath.Join(cfg.Dir, "."+strings.TrimSuffix(cfg.List, ".csv")+".parts")
@@ -129,12 +125,11 @@ func OpenFiles(ctx context.Context, cfg FilesConfig) (f *Files, err error) {
 		err = os.Mkdir(f.parts, 0o700)
 	}
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("the folder for the contents: %w", err), f.list.Close())
+		return nil, errors.Join(fmt.Errorf("the folder for the contents: %w", err), f.list.close())
 	}
 	if f.More == nil {
 		f.More = func() error { return nil }
 	}
-	f.rows = array.NewRecordBuilder(memory.DefaultAllocator, filesSchema)
 	f.todo = make(chan *content)
 	ctx, f.cancel = context.WithCancelCause(ctx)
 	f.cause = func() error { return context.Cause(ctx) }
@@ -205,20 +200,20 @@ func (f *Files) collect(most int) error {
 
 // enter writes the line of a content.
 func (f *Files) enter(c *content) error {
-	text := func(i int, v string) { f.rows.Field(i).(*array.StringBuilder).Append(v) }
 	state := c.state()
 	f.taken.Records++
-	text(0, c.id)
-	text(4, state)
+	var name, sum []byte
+	bytes := f.list.rows.Field(2).(*array.Int64Builder)
 	if state == FileThere {
-		text(1, c.name)
-		f.rows.Field(2).(*array.Int64Builder).Append(c.bytes)
-		text(3, c.sha256)
+		name, sum = []byte(c.name), []byte(c.sha256)
+		bytes.Append(c.bytes)
 	} else {
-		for i := 1; i < 4; i++ {
-			f.rows.Field(i).AppendNull()
-		}
+		bytes.AppendNull()
 	}
+	f.list.text(0, []byte(c.id))
+	f.list.text(1, name)
+	f.list.text(3, sum)
+	f.list.text(4, []byte(state))
 	switch state {
 	case FileThere:
 		f.taken.Bytes += c.bytes
@@ -232,20 +227,7 @@ func (f *Files) enter(c *content) error {
 	if c.fetched {
 		f.taken.Fetched++
 	}
-	if f.n++; f.n < deletesBatch {
-		return nil
-	}
-	return f.flush()
-}
-
-func (f *Files) flush() error {
-	if f.n == 0 {
-		return nil
-	}
-	f.n = 0
-	batch := f.rows.NewRecordBatch()
-	defer batch.Release()
-	return f.list.Write(context.Background(), batch)
+	return f.list.end(context.Background())
 }
 
 // finish waits for all contents and makes their names durable.
@@ -253,20 +235,14 @@ func (f *Files) finish() error {
 	if err := f.collect(0); err != nil {
 		return err
 	}
-	if err := f.flush(); err != nil {
+	if err := f.list.flush(context.Background()); err != nil {
 		return err
 	}
 	return checkpoint.SyncDir(f.Dir)
 }
 
 // publish puts the list in place.
-func (f *Files) publish(ctx context.Context) (*sinks.File, error) {
-	files, err := f.list.Publish(ctx)
-	if err != nil {
-		return nil, err
-	}
-	return &files[0], nil
-}
+func (f *Files) publish(ctx context.Context) (*sinks.File, error) { return f.list.publish(ctx) }
 
 // Close ends the fetching. Files that are there stay, so that they need not be fetched again.
 func (f *Files) Close() error {
@@ -280,6 +256,5 @@ func (f *Files) Close() error {
 	f.workers.Wait()
 	f.cancel(context.Canceled)
 	f.todo = nil
-	f.rows.Release()
-	return errors.Join(os.RemoveAll(f.parts), f.list.Close())
+	return errors.Join(os.RemoveAll(f.parts), f.list.close())
 }
