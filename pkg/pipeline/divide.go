@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -31,7 +32,7 @@ type Slice struct {
 func (s Slice) SOQL() string { return s.ask(s.Fields) }
 
 func (s Slice) ask(fields string) string {
-	where := append([]string(nil), s.Where...)
+	where := slices.Clone(s.Where)
 	if !s.From.IsZero() {
 		where = append(where, s.By+" >= "+SOQLTime(s.From))
 	}
@@ -150,7 +151,7 @@ func (s Slice) Divide(ctx context.Context, org Counter, most int64, now time.Tim
 		if p.known && n > p.rows { // it has grown meanwhile
 			right.rows = 0
 		}
-		parts = append(parts[:i], append([]part{left, right}, parts[i+1:]...)...)
+		parts = slices.Replace(parts, i, i+1, left, right)
 	}
 	// Times at which hardly anything was made become one again.
 	for i := 0; i+1 < len(parts); {
@@ -160,7 +161,7 @@ func (s Slice) Divide(ctx context.Context, org Counter, most int64, now time.Tim
 			continue
 		}
 		a.Until, a.rows = b.Until, a.rows+b.rows
-		parts = append(append(parts[:i:i], a), parts[i+2:]...)
+		parts = slices.Replace(parts, i, i+2, a)
 	}
 	for _, p := range parts {
 		list = append(list, p.Slice)

@@ -18,12 +18,14 @@ import (
 
 // rawReader is the reader of a split whose records go as they stand, nil when they do not.
 func (j *jobRun) rawReader(s sources.Split, r sources.Reader) sources.RawReader {
-	raw, ok := r.(sources.RawReader)
-	if !ok || !s.Raw() || !j.Mapping.Verbatim() {
-		return nil
+	if raw, ok := r.(sources.RawReader); ok && j.mayStand(s) {
+		return raw
 	}
-	return raw
+	return nil
 }
+
+// mayStand says whether records of a split go as they stand, if its reader can hand them on so.
+func (j *jobRun) mayStand(s sources.Split) bool { return s.Raw() && j.Mapping.Verbatim() }
 
 // reserved are the bytes that the mapping is to judge.
 var reserved = []byte(transform.NullToken)
@@ -88,6 +90,9 @@ func (j *jobRun) encodeFields(dst []byte, fields [][]byte) []byte {
 
 // writeRaw writes the records of a chunk once more, as addRaw has done. ok is false when they do not go as they stand.
 func (j *jobRun) writeRaw(ctx context.Context, c *chunk, to io.Writer) (ok bool, err error) {
+	if !j.mayStand(c.split) {
+		return false, nil
+	}
 	r, err := j.Source.Open(ctx, c.split, c.start)
 	if err != nil {
 		return false, fmt.Errorf("read chunk %d again: %w", c.ID, err)
