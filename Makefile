@@ -22,6 +22,7 @@ build: ## bin/migrate: one static binary, stripped
 test: lint compiler ## gofmt, vet, staticcheck, and every test, with the race detector but for those below
 	CGO_ENABLED=1 $(GO) test -race $(UNWATCHED) -skip '$(KILLS)' -timeout 15m ./...
 	$(GO) test -run '^TestModel$$|$(KILLS)' ./pkg/pipeline ./pkg/sinks ./pkg/sources ./cmd/migrate
+	@cd benchmarks && BENCH=1 BENCH_QUICK=1 $(GO) test -run '^TestTable$$' -count 1
 
 check: ## exactly what the build server runs
 	@.ci/run
